@@ -1,0 +1,1 @@
+"""What exists: names, lakes, sources of scenes, the store."""

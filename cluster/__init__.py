@@ -1,0 +1,1 @@
+"""Where it runs: Dask clients, worker settings, the check of the environment."""
