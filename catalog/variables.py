@@ -1,0 +1,143 @@
+"""The one table of what is stored: names, dimensions, units, dtype, fill, meaning.
+
+The writer, the reader, the documentation and the tests all read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+import numpy as np
+
+STORE_VERSION = 1
+"""Written in the root's attributes; a store of another version is refused, never guessed at."""
+
+
+class Flag(IntFlag):
+    """States of a slice, stored as bits; a flagged slice is not lake loss."""
+
+    INCOMPLETE = 1
+    SHADOWED = 2
+    FROZEN_SEASON = 4
+    TOUCHES_EDGE = 8
+
+
+class Surface(IntEnum):
+    """Classes of a pixel."""
+
+    LAND = 0
+    OTHER_WATER = 1
+    LAKE = 2
+    UNKNOWN = 255
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One stored variable.
+
+    Attributes
+    ----------
+    name
+        Name in the store.
+    dims
+        Dimensions, in order.
+    dtype
+        Type on disk.
+    units
+        CF unit after decoding; "" for text.
+    fill
+        Value on disk that means "no data"; None where every value is data.
+    scale
+        Decoded = stored * scale; None where stored and decoded are the same.
+    meaning
+        CF long name.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    dtype: str
+    units: str
+    fill: float | int | None
+    scale: float | None
+    meaning: str
+
+
+SLICE = ("time",)
+PIXEL = ("time", "y", "x")
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable(
+        "area_m2",
+        SLICE,
+        "float64",
+        "m2",
+        np.nan,
+        None,
+        "lake area seen as water; NaN where too little was seen",
+    ),
+    Variable(
+        "area_lower_m2", SLICE, "float64", "m2", np.nan, None, "area if every unseen lake pixel were dry"
+    ),
+    Variable(
+        "area_upper_m2", SLICE, "float64", "m2", np.nan, None, "area if every unseen lake pixel were water"
+    ),
+    Variable(
+        "area_sigma_m2", SLICE, "float64", "m2", np.nan, None, "1 sigma of the outline at this pixel size"
+    ),
+    Variable(
+        "valid_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline that was seen"
+    ),
+    Variable(
+        "shadow_fraction",
+        SLICE,
+        "float32",
+        "1",
+        np.nan,
+        None,
+        "share of the outline in radar shadow or layover",
+    ),
+    Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
+    Variable(
+        "pass_id", SLICE, "str", "", None, None, "track, sensor and local day: the identity of the slice"
+    ),
+    Variable("version", SLICE, "str", "", None, None, "digest of granule versions, model and settings"),
+    Variable("granules", SLICE, "str", "", None, None, "granules the slice was made of, joined by a space"),
+    Variable("water_probability", PIXEL, "uint8", "1", 255, 0.004, "probability that the pixel is water"),
+    Variable("surface", PIXEL, "uint8", "", 255, None, "class of the pixel"),
+    Variable("gamma0_vv_db", PIXEL, "int16", "dB", -32768, 0.01, "despeckled VV gamma nought"),
+)
+
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+def attributes(variable: Variable) -> dict[str, object]:
+    """CF attributes of a variable as they are written.
+
+    Parameters
+    ----------
+    variable
+        A row of the table.
+
+    Returns
+    -------
+    dict
+        ``long_name``, ``units``, flag meanings, ``grid_mapping`` and packing.
+    """
+    found: dict[str, object] = {"long_name": variable.meaning}
+    if variable.units:
+        found["units"] = variable.units
+    if variable.dims == PIXEL:
+        found["grid_mapping"] = "spatial_ref"
+    if variable.fill is not None and variable.dtype != "float64" and variable.dtype != "float32":
+        found["_FillValue"] = np.dtype(variable.dtype).type(variable.fill)
+    if variable.scale is not None:
+        found["scale_factor"] = np.float32(variable.scale)
+    if variable.name == "flags":
+        found["flag_masks"] = [int(flag) for flag in Flag]
+        found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)
+    if variable.name == "surface":
+        classes = [one for one in Surface if one is not Surface.UNKNOWN]
+        found["flag_values"] = [int(one) for one in classes]
+        found["flag_meanings"] = " ".join(one.name.lower() for one in classes)
+    return found
