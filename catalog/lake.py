@@ -38,6 +38,8 @@ class Lake:
         Relative orbits that cover the whole outline; empty for "all that come".
     bursts
         Canonical OPERA burst ids over the lake; empty for "all that come".
+    notes
+        What a reader of its areas must know.
     """
 
     id: str
@@ -53,3 +55,4 @@ class Lake:
     aoi: Polygon
     tracks: tuple[int, ...] = ()
     bursts: tuple[str, ...] = ()
+    notes: str = ""
