@@ -74,20 +74,16 @@ VARIABLES: tuple[Variable, ...] = (
         "m2",
         np.nan,
         None,
-        "lake area seen as water; NaN where too little was seen",
+        "lake area that was seen as water",
     ),
     Variable(
-        "area_lower_m2", SLICE, "float64", "m2", np.nan, None, "area if every unseen lake pixel were dry"
+        "area_lower_m2", SLICE, "float64", "m2", np.nan, None, "area if all unseen lake pixels were dry"
     ),
     Variable(
-        "area_upper_m2", SLICE, "float64", "m2", np.nan, None, "area if every unseen lake pixel were water"
+        "area_upper_m2", SLICE, "float64", "m2", np.nan, None, "area if all unseen lake pixels were water"
     ),
-    Variable(
-        "area_sigma_m2", SLICE, "float64", "m2", np.nan, None, "1 sigma of the outline at this pixel size"
-    ),
-    Variable(
-        "valid_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline that was seen"
-    ),
+    Variable("area_sigma_m2", SLICE, "float64", "m2", np.nan, None, "1 sigma of the outline at this spacing"),
+    Variable("valid_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline seen"),
     Variable(
         "shadow_fraction",
         SLICE,
@@ -95,15 +91,13 @@ VARIABLES: tuple[Variable, ...] = (
         "1",
         np.nan,
         None,
-        "share of the outline in radar shadow or layover",
+        "share of it in radar shadow or layover",
     ),
     Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
-    Variable(
-        "pass_id", SLICE, "str", "", None, None, "track, sensor and local day: the identity of the slice"
-    ),
-    Variable("version", SLICE, "str", "", None, None, "digest of granule versions, model and settings"),
-    Variable("granules", SLICE, "str", "", None, None, "granules the slice was made of, joined by a space"),
-    Variable("water_probability", PIXEL, "uint8", "1", 255, 0.004, "probability that the pixel is water"),
+    Variable("pass_id", SLICE, "str", "", None, None, "track, sensor, local day: its identity"),
+    Variable("version", SLICE, "str", "", None, None, "digest of granules, model and settings"),
+    Variable("granules", SLICE, "str", "", None, None, "granules it was made of"),
+    Variable("water_probability", PIXEL, "uint8", "1", 255, 0.004, "probability of water"),
     Variable("surface", PIXEL, "uint8", "", 255, None, "class of the pixel"),
     Variable("gamma0_vv_db", PIXEL, "int16", "dB", -32768, 0.01, "despeckled VV gamma nought"),
 )

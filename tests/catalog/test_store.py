@@ -1,0 +1,257 @@
+"""The store loses nothing, doubles nothing, and is never half seen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import icechunk
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401  # gives the .rio accessor that users read the CRS with
+import xarray as xr
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from glaciolake.catalog.errors import StoreError
+from glaciolake.catalog.store import Batch, Store, open_lake
+from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.variables import PIXEL, VARIABLES
+
+ROWS, COLUMNS = 5, 7
+HEADER = SeriesHeader(
+    lake="tsho-rolpa",
+    lake_name="Tsho Rolpa",
+    track="T121",
+    orbit_state="descending",
+    crs="EPSG:32645",
+    transform=(30.0, 0.0, 447000.0, 0.0, -30.0, 3083220.0),
+    shape=(ROWS, COLUMNS),
+    model_name="tiny",
+    model_sha256="ab" * 32,
+    settings='{"window_px": 7}',
+    settings_digest="s1",
+)
+
+
+def slices(days: Sequence[int], *, version: str = "v1") -> xr.Dataset:
+    """Packed slices whose every value follows from day and version."""
+    n, seed = len(days), sum(map(ord, version))
+    found = xr.Dataset(coords={"time": ("time", np.array(days, "int64") * 86400)})
+    for variable in VARIABLES:
+        if variable.dtype == "str":
+            text = {"pass_id": "T121_S1A_{:05d}", "version": version + "-{}", "granules": "G{}"}[
+                variable.name
+            ]
+            found[variable.name] = ("time", np.array([text.format(day) for day in days], dtype=object))
+            continue
+        shape = (n, ROWS, COLUMNS) if variable.dims == PIXEL else (n,)
+        base = (np.array(days) * 3 + seed) % 100
+        values = np.broadcast_to(base.reshape(n, *[1] * (len(shape) - 1)), shape)
+        found[variable.name] = (variable.dims, values.astype(variable.dtype))
+    return found
+
+
+def batch(days: Sequence[int], *, version: str = "v1") -> Batch:
+    return Batch(HEADER, slices(days, version=version))
+
+
+def same(one: xr.Dataset, other: xr.Dataset) -> None:
+    xr.testing.assert_identical(one.load(), other.load())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_order_and_any_batching_give_the_serial_store(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    days = data.draw(st.lists(st.integers(0, 60), min_size=1, max_size=40, unique=True))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(days)), max_size=4)))
+    folder = tmp_path_factory.mktemp("stores")
+    serial, shuffled = Store.create(str(folder / "a")), Store.create(str(folder / "b"))
+    serial.commit(batch(sorted(days)))
+    for start, stop in zip([0, *cuts], [*cuts, len(days)], strict=True):
+        if start < stop:
+            shuffled.commit(batch(days[start:stop]))
+    same(serial.read("tsho-rolpa", "T121"), shuffled.read("tsho-rolpa", "T121"))
+
+
+def test_writing_twice_changes_nothing(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    assert store.commit(batch([1, 2, 3])) is not None
+    assert store.commit(batch([3, 1])) is None
+    assert store.read("tsho-rolpa", "T121").sizes["time"] == 3
+
+
+def test_a_new_version_replaces_its_slice_and_no_other(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch([1, 2, 3]))
+    before = store.read("tsho-rolpa", "T121").load()
+    store.commit(batch([2], version="v2"))
+    after = store.read("tsho-rolpa", "T121").load()
+    assert list(after.version.values) == ["v1-1", "v2-2", "v1-3"]
+    same(after.isel(time=[0, 2]), before.isel(time=[0, 2]))
+    assert float(after.area_m2[1]) != float(before.area_m2[1])
+
+
+def test_a_late_slice_appears_in_time_order_to_plain_xarray(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch([10, 40, 50]))
+    store.commit(batch([20]))
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(tmp_path / "s")))
+    plain = xr.open_zarr(
+        repository.readonly_session("main").store, group="tsho-rolpa/T121", consolidated=False
+    )
+    assert plain.indexes["time"].is_monotonic_increasing
+    assert list(plain.pass_id.values) == [f"T121_S1A_{day:05d}" for day in (10, 20, 40, 50)]
+
+
+def test_the_reader_gets_cf_values_units_and_crs(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch([1]))
+    read = open_lake(str(tmp_path / "s"), "tsho-rolpa", "T121")
+    assert read.time.values[0] == np.datetime64("1970-01-02")
+    assert read.area_m2.attrs["units"] == "m2"
+    assert read.rio.crs.to_epsg() == 32645
+    assert tuple(read.rio.transform())[:6] == HEADER.transform
+    packed = slices([1])
+    np.testing.assert_allclose(
+        read.water_probability.values, packed.water_probability.values * 0.004, rtol=1e-6
+    )
+    assert read.gamma0_vv_db.dtype == np.float32
+    assert read.attrs["track"] == "T121"
+
+
+def test_unknown_pixels_are_nan_and_never_land(tmp_path: Path) -> None:
+    packed = slices([1])
+    packed["water_probability"].values[:] = 255
+    packed["surface"].values[:] = 255
+    Store.create(str(tmp_path / "s")).commit(Batch(HEADER, packed))
+    read = open_lake(str(tmp_path / "s"), "tsho-rolpa", "T121")
+    assert np.isnan(read.water_probability.values).all()
+    assert np.isnan(read.surface.values).all()
+
+
+def test_failures_are_kept_with_their_reason_until_the_slice_is_written(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    failed = {"T121_S1A_00002": {"kind": "unreadable", "reason": "x.tif is truncated"}}
+    store.commit(Batch(HEADER, slices([1]), failed))
+    assert store.quarantine()["tsho-rolpa/T121/T121_S1A_00002"]["reason"] == "x.tif is truncated"
+    assert store.commit(Batch(HEADER, None, failed)) is None
+    store.commit(batch([2]))
+    assert store.quarantine() == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"crs": "EPSG:32644"}, "lies on grid EPSG:32645"),
+        ({"model_sha256": "cd" * 32, "model_name": "other"}, "was made with model tiny"),
+        ({"settings_digest": "s2", "settings": '{"window_px": 5}'}, "was made with settings"),
+    ],
+)
+def test_two_ways_of_making_a_series_never_mix(tmp_path: Path, changed: dict[str, str], words: str) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch([1]))
+    with pytest.raises(StoreError, match=words):
+        store.commit(Batch(replace(HEADER, **changed), slices([2])))  # type: ignore[arg-type]
+    assert store.versions("tsho-rolpa", "T121") == {"T121_S1A_00001": "v1-1"}
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    Store.create(str(tmp_path / "s"))
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(tmp_path / "s")))
+    session = repository.writable_session("main")
+    zarr.open_group(session.store, mode="r+").attrs["glaciolake_store_version"] = 99
+    session.commit("from the future")
+    with pytest.raises(StoreError, match="has version 99"):
+        Store.open(str(tmp_path / "s"))
+
+
+def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not a glaciolake store"):
+        Store.create(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_asking_for_a_series_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    Store.create(str(tmp_path / "s")).commit(batch([1]))
+    with pytest.raises(StoreError, match="it holds tsho-rolpa: T121"):
+        open_lake(str(tmp_path / "s"), "tsho-rolpa", "T012")
+    with pytest.raises(StoreError, match="no glaciolake store at"):
+        open_lake(str(tmp_path / "nowhere"), "tsho-rolpa", "T012")
+
+
+KILLED = """
+import sys
+from tests.catalog.test_store import batch, Store
+store = Store.create(sys.argv[1])
+for day in range(1000):
+    store.commit(batch([day]))
+    print(day, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_whole_slices_and_the_next_run_completes_them(tmp_path: Path) -> None:
+    url = str(tmp_path / "s")
+    root = Path(__file__).parents[2]
+    for seconds in (0.15, 0.4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(KILLED), url],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            env=dict(os.environ),
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    store = Store.open(url)
+    done = len(store.versions("tsho-rolpa", "T121"))
+    assert 0 < done < 1000
+    read = store.read("tsho-rolpa", "T121").load()
+    expected = Store.create(str(tmp_path / "serial"))
+    expected.commit(batch(range(done)))
+    same(read, expected.read("tsho-rolpa", "T121"))
+    store.commit(batch(range(done + 5)))
+    assert len(store.versions("tsho-rolpa", "T121")) == done + 5
+
+
+WRITER = """
+import sys
+from tests.catalog.test_store import batch, Store
+store = Store.create(sys.argv[1])
+for day in range(int(sys.argv[2]), 24, 2):
+    store.commit(batch([day]))
+"""
+
+
+def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    url = str(tmp_path / "s")
+    Store.create(url)
+    root = Path(__file__).parents[2]
+    both = [subprocess.Popen([sys.executable, "-c", WRITER, url, str(k)], cwd=root) for k in (0, 1)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(Store.open(url).versions("tsho-rolpa", "T121")) == 24
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; run as an ordinary user")
+def test_a_store_that_cannot_be_written_says_so_and_is_unharmed(tmp_path: Path) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch([1]))
+    for folder in (tmp_path / "s").rglob("*"):
+        folder.chmod(0o500)
+    with pytest.raises(StoreError, match="could not be read or written"):
+        store.commit(batch([2]))
