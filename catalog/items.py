@@ -1,0 +1,291 @@
+"""The one place where an acquisition becomes a STAC item, and an item becomes a `Granule`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast, get_args
+
+import numpy as np
+import pystac
+from pyproj import Transformer
+from pystac.utils import datetime_to_str, str_to_datetime
+from shapely import to_geojson
+from shapely.affinity import translate
+from shapely.geometry import Polygon, box
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+
+from glaciolake.catalog.errors import CatalogError
+from glaciolake.catalog.granule import Band, Granule, OrbitState
+from glaciolake.catalog.names import RtcName
+from glaciolake.catalog.orbits import Orbit, orbit_of
+
+EXTENSIONS = tuple(
+    f"https://stac-extensions.github.io/{name}/schema.json"
+    for name in ("file/v2.1.0", "processing/v1.2.0", "projection/v2.0.0", "sar/v1.0.0", "sat/v1.0.0")
+)
+"""Schemas of the fields that `make_item` writes."""
+
+BANDS: tuple[Band, ...] = get_args(Band)
+_RING_STEPS = 4
+_MULTIHASH = {"md5": "d510", "sha256": "1220"}
+
+
+@dataclass(frozen=True, order=True)
+class Lattice:
+    """The pixel grid of a raster.
+
+    Attributes
+    ----------
+    crs
+        ``EPSG:32645``.
+    transform
+        Affine coefficients (a, b, c, d, e, f), metres: x = a col + b row + c, y = d col + e row + f.
+    shape
+        (rows, columns), pixels.
+    """
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+    shape: tuple[int, int]
+
+    @property
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """Outer edges (left, bottom, right, top) in metres of the projected system."""
+        ring = self._ring(1)
+        return (*map(float, ring.min(axis=0)), *map(float, ring.max(axis=0)))  # type: ignore[return-value]
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits that tell two lattices apart."""
+        return hashlib.sha256(
+            repr((self.crs, [*map(float, self.transform)], [*self.shape])).encode()
+        ).hexdigest()[:8]
+
+    def footprint(self) -> BaseGeometry:
+        """Outline in longitude and latitude, degrees; in two parts where it crosses the antimeridian."""
+        to_degrees = Transformer.from_crs(self.crs, "OGC:CRS84", always_xy=True)
+        ring = self._ring(_RING_STEPS)
+        longitude_deg, latitude_deg = to_degrees.transform(ring[:, 0], ring[:, 1])
+        if longitude_deg.max() - longitude_deg.min() <= 180:
+            return Polygon(np.column_stack([longitude_deg, latitude_deg]).round(7))
+        whole = Polygon(np.column_stack([longitude_deg % 360, latitude_deg]).round(7))
+        east, west = box(0, -90, 180, 90), box(180, -90, 360, 90)
+        return unary_union([whole & east, translate(whole & west, xoff=-360)])
+
+    def _ring(self, steps: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        """Return the closed outline (4 steps + 1, 2), metres, anticlockwise as GeoJSON wants it."""
+        rows, columns = self.shape
+        share = np.arange(steps) / steps
+        column = np.concatenate([share, np.ones(steps), 1 - share, np.zeros(steps), [0]]) * columns
+        row = np.concatenate([np.zeros(steps), share, np.ones(steps), 1 - share, [0]]) * rows
+        a, b, c, d, e, f = self.transform
+        return np.column_stack([a * column + b * row + c, d * column + e * row + f])[::-1]
+
+
+@dataclass(frozen=True)
+class BandFile:
+    """Address of one band.
+
+    Attributes
+    ----------
+    href
+        Absolute path or URL.
+    checksum
+        Multihash in hex, see `multihash`; None where nobody published one.
+    size_bytes
+        Length of the file; None where unknown.
+    """
+
+    href: str
+    checksum: str | None = None
+    size_bytes: int | None = None
+
+
+def multihash(algorithm: str, hex_digest: str) -> str:
+    """Digest as the file extension wants it: the algorithm and the length come first."""
+    if algorithm not in _MULTIHASH:
+        raise CatalogError(f"no multihash prefix for {algorithm!r}; use one of {', '.join(_MULTIHASH)}")
+    return _MULTIHASH[algorithm] + hex_digest.lower()
+
+
+def item_id(name: RtcName, lattice: Lattice) -> str:
+    """Return the unique id: an OPERA burst has one lattice, a HyP3 scene as many as users cut out of it."""
+    return name.granule if name.family == "opera" else f"{name.granule}_{lattice.digest}"
+
+
+def make_item(
+    name: RtcName,
+    lattice: Lattice,
+    files: Mapping[Band, BandFile],
+    *,
+    orbit: Orbit | None = None,
+    footprint: BaseGeometry | None = None,
+) -> pystac.Item:
+    """Complete STAC item of one granule.
+
+    Parameters
+    ----------
+    name
+        What the granule is; where a file header knows the processing time better, replace `created` first.
+    lattice
+        Grid that all its bands share.
+    files
+        Bands that exist.
+    orbit
+        Track and direction; None derives them from the burst id or the sensing time.
+    footprint
+        Outline of the data, lon/lat degrees; None takes the lattice's, padding included.
+
+    Returns
+    -------
+    pystac.Item
+        With the fields of `EXTENSIONS`; `granule_of` reads it back.
+
+    Raises
+    ------
+    CatalogError
+        Where no polarisation has a file, or the track can be known neither from the name nor from the time.
+    """
+    if not set(files) - {"mask"}:
+        raise CatalogError(
+            f"{name.granule}: no polarisation among {sorted(files)}; a VV, VH, HH or HV file is needed"
+        )
+    outline = lattice.footprint() if footprint is None else footprint
+    item = pystac.Item(
+        id=item_id(name, lattice),
+        geometry=json.loads(to_geojson(outline)),
+        bbox=_bbox(outline),
+        datetime=name.sensing_start,
+        properties=_properties(name, lattice, orbit or orbit_of(name))
+        | {"sar:polarizations": [band.upper() for band in sorted(files) if band != "mask"]},
+        stac_extensions=list(EXTENSIONS),
+    )
+    for band in sorted(files):
+        item.add_asset(band, _asset(name, band, files[band]))
+    return item
+
+
+def granule_of(item: pystac.Item) -> Granule:
+    """Read an item that `make_item` wrote, or one as complete, as the value that tasks carry.
+
+    Raises
+    ------
+    CatalogError
+        Naming the property that is missing or unusable.
+    """
+    a, b, c, d, e, f = (float(value) for value in _wanted(item, "proj:transform")[:6])
+    rows, columns = (int(value) for value in _wanted(item, "proj:shape"))
+    if item.datetime is None:
+        raise CatalogError(f"item {item.id!r} has no datetime; only single acquisitions can be used")
+    state = str(_wanted(item, "sat:orbit_state"))
+    if state not in get_args(OrbitState):
+        raise CatalogError(
+            f"item {item.id!r}: sat:orbit_state is {state!r}; expected ascending or descending"
+        )
+    created = item.properties.get("created")
+    return Granule(
+        sensing_start=item.datetime.astimezone(UTC),
+        name=item.id,
+        sensor=_sensor(item),
+        relative_orbit=int(_wanted(item, "sat:relative_orbit")),
+        orbit_state=cast(OrbitState, state),
+        burst=item.properties.get("glaciolake:burst"),
+        created=None if created is None else _time(created),
+        version=str(_wanted(item, "processing:version")),
+        filtered=bool(_wanted(item, "glaciolake:filtered")),
+        crs=str(_wanted(item, "proj:code")),
+        transform=(a, b, c, d, e, f),
+        shape=(rows, columns),
+        hrefs=_hrefs(item),
+    )
+
+
+def _properties(name: RtcName, lattice: Lattice, orbit: Orbit) -> dict[str, Any]:
+    """Properties of an item, but for its polarisations."""
+    properties: dict[str, Any] = {
+        "platform": f"sentinel-1{name.sensor[-1].lower()}",
+        "constellation": "sentinel-1",
+        "instruments": ["c-sar"],
+        "gsd": name.spacing_m,
+        "sat:relative_orbit": orbit.relative_orbit,
+        "sat:orbit_state": orbit.orbit_state,
+        "sar:instrument_mode": "IW",
+        "sar:frequency_band": "C",
+        "sar:product_type": "RTC",
+        "processing:version": name.version,
+        "proj:code": lattice.crs,
+        "proj:shape": list(lattice.shape),
+        "proj:transform": list(lattice.transform),
+        "proj:bbox": list(lattice.bounds_m),
+        "glaciolake:granule": name.granule,
+        "glaciolake:filtered": name.filtered,
+    }
+    if name.burst is not None:
+        properties["glaciolake:burst"] = name.burst
+    if name.created is not None:
+        properties["created"] = datetime_to_str(name.created)
+    return properties
+
+
+def _asset(name: RtcName, band: Band, file: BandFile) -> pystac.Asset:
+    """Asset of one band, with what a reader must know of its values."""
+    if band == "mask":
+        values: dict[str, Any] = {"data_type": "uint8", "nodata": 255}
+    else:
+        nodata = 0 if name.family == "hyp3" else "nan"
+        values = {"data_type": "float32", "nodata": nodata, "sar:polarizations": [band.upper()]}
+    if file.checksum is not None:
+        values["file:checksum"] = file.checksum
+    if file.size_bytes is not None:
+        values["file:size"] = file.size_bytes
+    return pystac.Asset(
+        href=file.href,
+        title="shadow and layover" if band == "mask" else f"gamma0 {band.upper()}, linear power",
+        media_type=pystac.MediaType.GEOTIFF if name.family == "hyp3" else pystac.MediaType.COG,
+        roles=["data-mask"] if band == "mask" else ["data"],
+        extra_fields=values,
+    )
+
+
+def _bbox(outline: BaseGeometry) -> list[float]:
+    """West, south, east, north in degrees; west exceeds east across the antimeridian, as GeoJSON has it."""
+    west, south, east, north = outline.bounds
+    if east - west > 180:
+        parts = [part.bounds for part in getattr(outline, "geoms", [outline])]
+        west = min(part[0] for part in parts if part[0] > 0)
+        east = max(part[2] for part in parts if part[2] < 0)
+    return [west, south, east, north]
+
+
+def _wanted(item: pystac.Item, key: str) -> Any:
+    """Property that must be there."""
+    value = item.properties.get(key)
+    if value is None:
+        raise CatalogError(f"item {item.id!r} has no {key}; complete it with make_item")
+    return value
+
+
+def _sensor(item: pystac.Item) -> str:
+    """``S1A`` out of ``sentinel-1a``."""
+    platform = str(_wanted(item, "platform")).lower()
+    if not platform.startswith("sentinel-1") or platform[10:] not in ("a", "b", "c", "d"):
+        raise CatalogError(f"item {item.id!r}: platform is {platform!r}; expected sentinel-1a to sentinel-1d")
+    return f"S1{platform[10:].upper()}"
+
+
+def _time(value: str | datetime) -> datetime:
+    """Time of a property, UTC."""
+    return (value if isinstance(value, datetime) else str_to_datetime(value)).astimezone(UTC)
+
+
+def _hrefs(item: pystac.Item) -> tuple[tuple[Band, str], ...]:
+    """(band, absolute address) pairs, sorted by band."""
+    found = [(band, item.assets[band]) for band in sorted(BANDS) if band in item.assets]
+    if not found:
+        raise CatalogError(f"item {item.id!r} has no asset among {', '.join(BANDS)}")
+    return tuple((band, asset.get_absolute_href() or asset.href) for band, asset in found)
