@@ -72,7 +72,7 @@ def _check_icimod_id(lake: Lake) -> str | None:
         return None
     parts = _ICIMOD_ID.fullmatch(lake.icimod_id)
     if parts is None:
-        return f"its icimod_id {lake.icimod_id!r} is not of the form GL086476E27861N; correct it or leave it out"
+        return f"its icimod_id {lake.icimod_id!r} is not like GL086476E27861N; correct it or leave it out"
     lon_deg, lat_deg = int(parts[1]) / 1000, int(parts[2]) / 1000
     geod = Geod(ellps="WGS84")
     away_m = geod.inv(lon_deg, lat_deg, lake.longitude_deg, lake.latitude_deg)[2]
@@ -80,8 +80,8 @@ def _check_icimod_id(lake: Lake) -> str | None:
         return None
     return (
         f"its icimod_id {lake.icimod_id} says {lon_deg} E {lat_deg} N, {away_m / 1000:.1f} km from its point "
-        f"{lake.longitude_deg:.5f} E {lake.latitude_deg:.5f} N (at most {ID_TOLERANCE_M / 1000:g} km: ids are "
-        "rounded centroids); correct one of them"
+        f"{lake.longitude_deg:.5f} E {lake.latitude_deg:.5f} N (at most {ID_TOLERANCE_M / 1000:g} km: "
+        "ids are rounded centroids); correct one of them"
     )
 
 
@@ -111,8 +111,8 @@ def _check_margin(lake: Lake) -> str | None:
     if margin_m >= MARGIN_M:
         return None
     return (
-        f"its aoi leaves {margin_m:.0f} m around the outline, {MARGIN_M:g} m are needed so that growth is not "
-        "cut; widen it, or leave it out to have it derived"
+        f"its aoi leaves {margin_m:.0f} m around the outline, {MARGIN_M:g} m are needed so that growth is "
+        "not cut; widen it, or leave it out to have it derived"
     )
 
 
@@ -123,9 +123,9 @@ def _check_bursts(lake: Lake) -> str | None:
     for burst in lake.bursts:
         parts = _BURST.fullmatch(burst)
         if parts is None:
-            return f"its burst {burst!r} is not of the form T121-258662-IW2; correct it"
+            return f"its burst {burst!r} is not like T121-258662-IW2; correct it"
         if lake.tracks and int(parts[1]) not in lake.tracks:
-            return f"its burst {burst} is of a track that is not among its tracks {list(lake.tracks)}; correct one"
+            return f"its burst {burst} is of none of its tracks {list(lake.tracks)}; correct one of them"
     return None
 
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from shapely import force_2d, is_valid_reason
+from shapely import force_2d, get_parts, is_valid_reason
 from shapely.errors import ShapelyError
 from shapely.geometry import Polygon, box, shape
 
@@ -82,17 +82,18 @@ def find_lakes(text: str, registry: Mapping[str, Lake]) -> list[Lake]:
     for word in (part.strip() for part in text.split(",")):
         if not word:
             continue
-        named = list(registry.values()) if _slug(word) == "all" else [_one(word, by_name, registry)]
+        named = list(registry.values()) if _spelling(word) == "all" else [_one(word, by_name, registry)]
         found.update((lake.id, lake) for lake in named)
     if not found:
-        raise UnknownLake(f"no lake is named in {text!r}; give ids such as {', '.join([*registry][:3])}, or all")
+        some = ", ".join([*registry][:3])
+        raise UnknownLake(f"no lake is named in {text!r}; give ids such as {some}, or all")
     return list(found.values())
 
 
 def _one(word: str, by_name: Mapping[str, Lake], registry: Mapping[str, Lake]) -> Lake:
-    if (lake := by_name.get(_slug(word))) is not None:
+    if (lake := by_name.get(_spelling(word))) is not None:
         return lake
-    near = difflib.get_close_matches(_slug(word), list(by_name), n=4, cutoff=0.5)
+    near = difflib.get_close_matches(_spelling(word), list(by_name), n=4, cutoff=0.5)
     names = list(dict.fromkeys(by_name[name].id for name in near)) or list(registry)
     raise UnknownLake(f"unknown lake {word!r}; " + ("nearest: " if near else "known: ") + ", ".join(names))
 
@@ -103,12 +104,17 @@ def _names(registry: Mapping[str, Lake]) -> dict[str, Lake]:
     for lake in registry.values():
         for name in (lake.name, lake.icimod_id):
             if name:
-                spellings.setdefault(_slug(name), lake)
-    return spellings | {_slug(lake.id): lake for lake in registry.values()}
+                spellings.setdefault(_spelling(name), lake)
+    return spellings | {_spelling(lake.id): lake for lake in registry.values()}
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^\w]+", "-", text.strip().lower()).strip("-_")
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-")
+
+
+def _spelling(text: str) -> str:
+    """Reduce a name to what all its spellings share: tshoRolpa, Tsho Rolpa and tsho-rolpa are one."""
+    return _slug(text).replace("-", "")
 
 
 def _features(path: Path | None, where: str) -> list[Any]:
@@ -127,7 +133,7 @@ def _features(path: Path | None, where: str) -> list[Any]:
     if kind == "Feature":
         return [content]
     if kind != "FeatureCollection" or not isinstance(content.get("features"), list):
-        raise LakeInvalid(f"{where} is of type {kind!r}; give a GeoJSON FeatureCollection of Polygon features")
+        raise LakeInvalid(f"{where} is of type {kind!r}; give a GeoJSON FeatureCollection of Polygons")
     return list(content["features"])
 
 
@@ -146,7 +152,7 @@ def _lake(feature: Any, where: str) -> Lake:
 
 
 def _filled(lake_id: str, name: str, outline: Polygon, properties: Mapping[str, Any]) -> Lake:
-    """A lake with every missing property derived from its outline."""
+    """Fill every missing property from the outline."""
 
     def given(key: str, otherwise: Any) -> Any:
         value = properties.get(key)
@@ -161,7 +167,7 @@ def _filled(lake_id: str, name: str, outline: Polygon, properties: Mapping[str, 
         latitude_deg=float(given("latitude_deg", point.y)),
         elevation_m=float(given("elevation_m", math.nan)),
         area_km2=float(given("area_km2", geodesic_area_km2(outline))),
-        area_source=str(given("area_source", "not stated" if "area_km2" in properties else "area of the outline")),
+        area_source=str(given("area_source", "not stated" if "area_km2" in properties else "its outline")),
         outline=outline,
         outline_source=str(given("outline_source", "not stated")),
         aoi=_aoi(given("aoi", None), outline, lake_id),
@@ -177,15 +183,15 @@ def _outline(geometry: Any, lake_id: str) -> Polygon:
         outline = force_2d(shape(geometry))
     except (ShapelyError, AttributeError, TypeError, ValueError, KeyError) as error:
         raise LakeInvalid(f"{lake_id}: its geometry cannot be read ({error}); {fix}") from error
-    if outline.geom_type == "MultiPolygon" and len(outline.geoms) == 1:
-        outline = outline.geoms[0]
+    if outline.geom_type == "MultiPolygon" and len(parts := get_parts(outline)) == 1:
+        outline = parts[0]
     if not isinstance(outline, Polygon) or outline.is_empty:
         raise LakeInvalid(f"{lake_id}: its geometry is a {outline.geom_type or 'nothing'}; {fix}")
     if not outline.is_valid:
         raise LakeInvalid(f"{lake_id}: its outline is not valid ({is_valid_reason(outline)}); {fix}")
     west, south, east, north = outline.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise LakeInvalid(f"{lake_id}: its outline reaches {outline.bounds}, outside longitude/latitude; {fix}")
+        raise LakeInvalid(f"{lake_id}: its outline reaches {outline.bounds}, beyond lon/lat; {fix}")
     return outline
 
 
