@@ -1,0 +1,250 @@
+"""One task: read some passes of a lake and track, and measure the lake in each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.variables import BY_NAME, Flag
+from glaciolake.pipeline.despeckle import enhanced_lee, lee
+from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
+from glaciolake.pipeline.lakes import METRICS, Target, frozen_season, measure, outline_mask
+from glaciolake.pipeline.load import empty_slices, open_cube
+from glaciolake.pipeline.mask import hide_invalid
+from glaciolake.pipeline.normalise import images_for
+from glaciolake.pipeline.passes import Pass
+from glaciolake.pipeline.plan import Piece, slice_version
+from glaciolake.pipeline.segment import segment
+
+logger = logging.getLogger(__name__)
+
+LOWEST_POWER = 1e-6
+"""-60 dB, far below the noise floor; an exact zero has no logarithm."""
+
+Failures = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images of a piece, ready for the network, and what the lakes step needs beside its answer.
+
+    Attributes
+    ----------
+    power
+        Despeckled linear power (time, y, x) of the model's bands, float32, NaN is unknown.
+    images
+        (time, channel, y, x), 0 to 1 (1), float32, NaN is unknown.
+    shadow
+        (time, y, x) bool, hidden by terrain.
+    passes
+        One per slice.
+    """
+
+    power: xr.Dataset
+    images: xr.DataArray
+    shadow: xr.DataArray
+    passes: tuple[Pass, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Small result of a piece, ready to be committed.
+
+    Attributes
+    ----------
+    header
+        The series.
+    slices
+        Packed as they lie in the store; None where no pass could be used.
+    failed
+        Pass id -> kind and reason.
+    seconds
+        Wall time on the worker.
+    """
+
+    header: SeriesHeader
+    slices: xr.Dataset | None
+    failed: Mapping[str, Mapping[str, str]]
+    seconds: float = 0.0
+
+
+def process(piece: Piece) -> Outcome:
+    """Do a whole piece in one task: read, despeckle, normalise, segment, measure."""
+    return finish(piece, prepare(piece))
+
+
+def prepare(piece: Piece) -> tuple[Prepared | None, Failures, float]:
+    """Read and filter the slices of a piece; the part that needs no network.
+
+    Returns
+    -------
+    prepared : Prepared or None
+        None where no pass could be used.
+    failed : dict
+        Pass id -> kind, reason and version, for passes that could not be read or hold no data.
+    seconds : float
+        Wall time.
+    """
+    begun = time.perf_counter()
+    failed: Failures = {}
+    try:
+        prepared = _prepare(piece, failed)
+    except PipelineError as error:
+        prepared = None
+        for one in piece.passes:
+            failed.setdefault(one.id, failure(piece, one, "unusable", str(error)))
+    return prepared, failed, time.perf_counter() - begun
+
+
+def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
+    passes = _readable(piece, failed)
+    if passes is None:
+        return None
+    cube, kept = passes
+    recipe = piece.recipe
+    cube = hide_invalid(cube, hide_layover=recipe.config.hide_layover)
+    first = cube[recipe.spec.bands[0]]
+    shadow = cube["shadow"] if "shadow" in cube else xr.zeros_like(first, dtype=bool)
+    power = _despeckle(cube[list(recipe.spec.bands)], piece)
+    return Prepared(power, images_for(power, recipe.spec), shadow, kept)
+
+
+def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> Outcome:
+    """Run the network over prepared slices and measure the lake; the part a GPU worker takes.
+
+    Raises
+    ------
+    ModelError
+        The network cannot be loaded or refuses the images; that is no fault of a scene.
+    """
+    begun = time.perf_counter()
+    ready, failed, seconds = prepared
+    slices = None
+    if ready is not None:
+        recipe = piece.recipe
+        water = segment(ready.images, recipe.ref)
+        outline = outline_mask(recipe.lake.outline, piece.grid)
+        target = Target(outline, abs(piece.header.transform[0]), recipe.spec.threshold, recipe.config.rules)
+        slices = pack(piece, ready, water, measure(water, ready.shadow, target))
+    seconds += time.perf_counter() - begun
+    logger.info(
+        "done series=%s/%s slices=%d failed=%d seconds=%.2f",
+        *(piece.header.lake, piece.header.track, len(piece.passes), len(failed), seconds),
+    )
+    return Outcome(piece.header, slices, failed, seconds)
+
+
+def failure(piece: Piece, one: Pass, kind: str, reason: str) -> dict[str, str]:
+    """Entry of the quarantine; the version lets a later run see whether anything has changed."""
+    return {"kind": kind, "reason": reason, "version": slice_version(one, piece.header)}
+
+
+def _readable(piece: Piece, failed: Failures) -> tuple[xr.Dataset, tuple[Pass, ...]] | None:
+    """Read what can be read; a broken file takes its own pass out of the piece, and no other."""
+    passes = list(piece.passes)
+    while passes:
+        cube = open_cube(
+            passes,
+            piece.grid,
+            bands=piece.recipe.spec.bands,
+            slices_per_chunk=len(passes),
+            backend=piece.recipe.config.backend,
+        )
+        try:
+            cube = cube.load(scheduler="synchronous")
+        except UnreadableGranule as error:
+            broken = [one for one in passes if any(granule.name == error.granule for granule in one.granules)]
+            for one in broken:
+                failed[one.id] = failure(piece, one, "unreadable", str(error))
+                passes.remove(one)
+            if not broken:
+                raise
+            continue
+        return _with_data(piece, cube, passes, failed)
+    return None
+
+
+def _with_data(
+    piece: Piece, cube: xr.Dataset, passes: list[Pass], failed: Failures
+) -> tuple[xr.Dataset, tuple[Pass, ...]] | None:
+    empty = empty_slices(cube[list(piece.recipe.spec.bands)]).values
+    for one in (one for one, nothing in zip(passes, empty, strict=True) if nothing):
+        files = ", ".join(granule.name for granule in one.granules)
+        failed[one.id] = failure(piece, one, "empty", f"no pixel with data over the lake in {files}")
+    kept = tuple(one for one, nothing in zip(passes, empty, strict=True) if not nothing)
+    return (cube.isel(time=~empty), kept) if kept else None
+
+
+def _despeckle(power: xr.Dataset, piece: Piece) -> xr.Dataset:
+    how = piece.recipe.config.despeckle
+    filtered = all(granule.filtered for one in piece.passes for granule in one.granules)
+    if how.method == "none" or (how.method == "auto" and filtered):
+        return power
+    if how.method == "enhanced_lee":
+        return power.map(enhanced_lee, window_px=how.window_px, looks=how.looks, damping=how.damping)
+    return power.map(lee, window_px=how.window_px, looks=how.looks)
+
+
+def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) -> xr.Dataset:
+    """Bring results into the form in which they are stored.
+
+    Parameters
+    ----------
+    piece
+        Where they belong.
+    ready
+        Despeckled power and passes.
+    water
+        Probability (time, y, x), 0 to 1 (1), float32, NaN is unknown.
+    found
+        Of `measure`.
+
+    Returns
+    -------
+    xr.Dataset
+        Every variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since 1970, UTC.
+    """
+    times = [_seconds(one.time) for one in ready.passes]
+    winter = frozen_season(
+        np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
+    )
+    packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
+    for name in METRICS:
+        packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
+    packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
+    packed["pass_id"] = ("time", _text(one.id for one in ready.passes))
+    packed["version"] = ("time", _text(slice_version(one, piece.header) for one in ready.passes))
+    packed["granules"] = ("time", _text(" ".join(g.name for g in one.granules) for one in ready.passes))
+    packed["surface"] = (("time", "y", "x"), found["surface"].values)
+    packed["water_probability"] = (("time", "y", "x"), pack_probability(water.values))
+    packed["gamma0_vv_db"] = (("time", "y", "x"), pack_db(ready.power["vv"].values))
+    return packed
+
+
+def pack_probability(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Probability (..., 0 to 1, float32, NaN is unknown) in steps of 1/250; 255 is unknown."""
+    scaled = np.rint(np.nan_to_num(probability) * 250).astype(np.uint8)
+    return np.where(np.isnan(probability), np.uint8(255), scaled)
+
+
+def pack_db(power: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Linear power (..., at least 0, float32, NaN is unknown) in hundredths of a dB; -32768 is unknown."""
+    safe = np.maximum(np.nan_to_num(power, nan=1.0), LOWEST_POWER)
+    centi_db = np.rint(1000 * np.log10(safe)).clip(-32767, 32767).astype(np.int16)
+    return np.where(np.isnan(power), np.int16(-32768), centi_db)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _text(values: object) -> NDArray[np.object_]:
+    return np.array(list(values), dtype=object)  # type: ignore[call-overload]
