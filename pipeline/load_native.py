@@ -1,0 +1,257 @@
+"""Our own reader of windows: a file is what the catalogue says, or the read fails; nothing is resampled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask.array as da
+import numpy as np
+import rasterio
+from dask.base import tokenize
+from dask.layers import ArrayValuesDep
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from glaciolake.catalog.granule import Band
+from glaciolake.pipeline.errors import UnreadableGranule
+from glaciolake.pipeline.grid import LATTICE_TOLERANCE_PX, position_px
+from glaciolake.pipeline.passes import Pass
+
+MASK_FILL = 255
+
+# What an environment variable sets already is left as it is.
+GDAL_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no sidecar files
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
+    "CPL_VSIL_CURL_USE_HEAD": "NO",  # a signed address answers HEAD with 403
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",  # OPERA's hundred tags in one request
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MAX_RETRY": "5",
+    "GDAL_HTTP_RETRY_DELAY": "1",  # doubles: gives up after half a minute
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+}
+
+
+class Lattice(NamedTuple):
+    """What the catalogue says of a file's pixels; shared by all files of a burst, so pickled once."""
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+    shape: tuple[int, int]
+    row_px: int
+    col_px: int
+
+
+class Source(NamedTuple):
+    """One file of a slice and where its first pixel lies on the grid."""
+
+    name: str
+    href: str
+    lattice: Lattice
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one task reads: slices, each a stack of sources of which the first valid pixel wins."""
+
+    slices: tuple[tuple[Source, ...], ...]
+
+
+def read_native(passes: Sequence[Pass], grid: GeoBox, band: Band, slices_per_chunk: int) -> da.Array:
+    """Lay out the lazy reading of one band: one task a chunk, which fuses with the steps that follow.
+
+    Parameters
+    ----------
+    passes
+        One slice each.
+    grid
+        The cube's grid.
+    band
+        Power or ``mask``.
+    slices_per_chunk
+        At least 1.
+
+    Returns
+    -------
+    dask.array.Array
+        (time, y, x), chunks of whole slices. Power: linear (1), float32, NaN is no data. Mask: uint8, 255 is
+        no data.
+    """
+    height, width = grid.shape
+    lattices: dict[Lattice, Lattice] = {}
+    slices = [_sources(one, grid, band, lattices) for one in passes]
+    starts = range(0, len(slices), slices_per_chunk)
+    lengths = tuple(min(slices_per_chunk, len(slices) - start) for start in starts)
+    blocks = {
+        (number, 0, 0): Block(tuple(slices[start : start + slices_per_chunk]))
+        for number, start in enumerate(starts)
+    }
+    dtype = np.dtype("uint8" if band == "mask" else "float32")
+    sources = ArrayValuesDep((lengths, (height,), (width,)), blocks)
+    layers: da.Array = da.blockwise(
+        read_block,
+        "tyx",
+        sources,
+        "tyx",
+        shape=(height, width),
+        dtype_name=dtype.name,
+        name=f"read-{band}-{tokenize(slices, grid.shape, slices_per_chunk)}",
+        dtype=dtype,
+        meta=np.empty((0, 0, 0), dtype),
+        align_arrays=False,
+    )
+    return layers
+
+
+def _sources(one: Pass, grid: GeoBox, band: Band, lattices: dict[Lattice, Lattice]) -> tuple[Source, ...]:
+    """List the files of one band that touch the grid, in the order in which they fill it."""
+    found = []
+    for granule in one.granules:
+        href = granule.href(band)
+        if href is None:
+            continue
+        row_px, col_px = position_px(granule, grid)
+        lattice = Lattice(granule.crs, granule.transform, granule.shape, row_px, col_px)
+        if _overlap(lattice, (0, 0, *grid.shape)):
+            found.append(Source(granule.name, href, lattices.setdefault(lattice, lattice)))
+    return tuple(found)
+
+
+def read_block(block: Block, *, shape: tuple[int, int], dtype_name: str) -> NDArray[Any]:
+    """Read the slices of one task.
+
+    Parameters
+    ----------
+    block
+        What to read.
+    shape
+        (rows, columns) of the grid.
+    dtype_name
+        ``float32`` for power, ``uint8`` for a mask.
+
+    Returns
+    -------
+    numpy.ndarray
+        (time, y, x) of that dtype; NaN or 255 where no source is valid.
+    """
+    fill = MASK_FILL if dtype_name == "uint8" else np.nan
+    planes = np.full((len(block.slices), *shape), fill, dtype_name)
+    with rasterio.Env(**{key: value for key, value in GDAL_OPTIONS.items() if key not in os.environ}):
+        for plane, sources in zip(planes, block.slices, strict=True):
+            _fill_plane(plane, sources)
+    return planes
+
+
+def _fill_plane(plane: NDArray[Any], sources: Sequence[Source]) -> None:
+    """Mosaic sources into a plane (y, x) that holds only fill; only the box still empty is read of each."""
+    box: tuple[int, int, int, int] | None = (0, 0, *plane.shape)
+    for number, source in enumerate(sources):
+        target = _overlap(source.lattice, box) if box else None
+        if target is None:
+            continue
+        top, left, bottom, right = target
+        part = plane[top:bottom, left:right]
+        piece = _read_window(source, target, plane.dtype)
+        np.copyto(part, piece, where=_empty(part))
+        if number + 1 < len(sources):
+            box = _empty_box(plane)
+
+
+def _empty(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where nothing valid has been read yet."""
+    empty: NDArray[np.bool_] = values == MASK_FILL if values.dtype == np.uint8 else np.isnan(values)
+    return empty
+
+
+def _empty_box(plane: NDArray[Any]) -> tuple[int, int, int, int] | None:
+    """Smallest box (top, left, bottom, right) around the pixels without a value; None where all have one."""
+    empty = _empty(plane)
+    rows = np.flatnonzero(empty.any(axis=1))
+    if rows.size == 0:
+        return None
+    cols = np.flatnonzero(empty.any(axis=0))
+    return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+
+
+def _overlap(lattice: Lattice, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    """Part of a box of grid pixels (top, left, bottom, right) that a file covers, or None."""
+    top, left = max(box[0], lattice.row_px), max(box[1], lattice.col_px)
+    bottom = min(box[2], lattice.row_px + lattice.shape[0])
+    right = min(box[3], lattice.col_px + lattice.shape[1])
+    return (top, left, bottom, right) if top < bottom and left < right else None
+
+
+def _read_window(source: Source, target: tuple[int, int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read one window of one file; its own nodata value becomes the cube's."""
+    top, left, bottom, right = target
+    lattice = source.lattice
+    window = Window(left - lattice.col_px, top - lattice.row_px, right - left, bottom - top)
+    try:
+        with rasterio.open(source.href) as file:
+            _check(file, source)
+            piece: NDArray[Any] = file.read(1, window=window, out_dtype=dtype.name)
+            nodata = file.nodata
+    except RasterioError as error:
+        raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
+    if nodata is not None and nodata == nodata:
+        piece[piece == dtype.type(nodata)] = MASK_FILL if dtype == np.uint8 else np.nan
+    return piece
+
+
+def _check(file: Any, source: Source) -> None:
+    """Refuse a file whose pixels lie elsewhere than the catalogue says: warping it would hide the error."""
+    lattice = source.lattice
+    transform = tuple(file.transform)[:6]
+    off_px = max(
+        abs(there - said) / lattice.transform[0]
+        for there, said in zip(transform, lattice.transform, strict=True)
+    )
+    said: object
+    there: object
+    if file.shape != lattice.shape:
+        what, there, said = "shape", file.shape, lattice.shape
+    elif not _same_crs(file.crs.to_wkt() if file.crs else "", lattice.crs):
+        what, there, said = "CRS", file.crs, lattice.crs
+    elif off_px > LATTICE_TOLERANCE_PX:
+        what, there, said = "transform", transform, lattice.transform
+    else:
+        return
+    raise UnreadableGranule(
+        source.name,
+        source.href,
+        f"{what} of the file is {there}, of the catalogue {said}; fetch the file or build the catalogue anew",
+    )
+
+
+@lru_cache(maxsize=64)
+def _same_crs(wkt: str, name: str) -> bool:
+    """Compare reference systems; cached, because parsing one takes longer than reading a window."""
+    return bool(wkt) and bool(rasterio.CRS.from_wkt(wkt) == rasterio.CRS.from_user_input(name))
+
+
+def _reason(href: str, error: RasterioError) -> str:
+    """Say why a file cannot be read, in words that tell what to do."""
+    path = Path(href.removeprefix("file://"))
+    if "://" not in str(href).removeprefix("file://") and not href.startswith("/vsi"):
+        if not path.is_file():
+            return "no such file; it was moved or never fetched"
+        if path.stat().st_size == 0:
+            return "the file is empty; fetch it again"
+        with path.open("rb") as file:
+            if file.read(256).lstrip().startswith(b"<"):
+                return "holds HTML or XML, not a GeoTIFF: a login page saved under its name? fetch it again"
+    text = str(error.__cause__ or error)
+    if "not recognized" in text:
+        return f"not a GeoTIFF (a login page saved under its name?); fetch it again: {text}"
+    return f"damaged or cut short, fetch it again: {text}"
