@@ -22,7 +22,7 @@ from shapely.ops import unary_union
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.granule import Band, Granule, OrbitState
 from glaciolake.catalog.names import RtcName
-from glaciolake.catalog.orbits import Orbit, orbit_of
+from glaciolake.catalog.orbits import Orbit, burst_orbit, scene_orbit
 
 EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -137,7 +137,7 @@ def make_item(
     files
         Bands that exist.
     orbit
-        Track and direction; None derives them from the burst id or the sensing time.
+        Track and direction; None derives them from the burst id, or for HyP3 from time and place.
     footprint
         Outline of the data, lon/lat degrees; None takes the lattice's, padding included.
 
@@ -149,7 +149,7 @@ def make_item(
     Raises
     ------
     CatalogError
-        Where no polarisation has a file, or the track can be known neither from the name nor from the time.
+        Where no polarisation has a file, or no track shows the place at the time that the name gives.
     """
     if not set(files) - {"mask"}:
         raise CatalogError(
@@ -161,7 +161,7 @@ def make_item(
         geometry=json.loads(to_geojson(outline)),
         bbox=_bbox(outline),
         datetime=name.sensing_start,
-        properties=_properties(name, lattice, orbit or orbit_of(name))
+        properties=_properties(name, lattice, orbit or _orbit(name, lattice))
         | {"sar:polarizations": [band.upper() for band in sorted(files) if band != "mask"]},
         stac_extensions=list(EXTENSIONS),
     )
@@ -203,6 +203,14 @@ def granule_of(item: pystac.Item) -> Granule:
         shape=(rows, columns),
         hrefs=_hrefs(item),
     )
+
+
+def _orbit(name: RtcName, lattice: Lattice) -> Orbit:
+    """Track and direction by the burst id where there is one, else by time and place."""
+    if name.burst is not None:
+        return burst_orbit(name.burst)
+    centre = lattice.footprint().representative_point()
+    return scene_orbit(name.sensing_start, centre.x, centre.y)
 
 
 def _properties(name: RtcName, lattice: Lattice, orbit: Orbit) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def opera(created: str, *, sensor: str = "S1A", burst: str = "T121-258662-IW2") 
 
 
 def hyp3(digits: str, hour: int | None) -> RtcName:
-    name = parse_name(f"S1A_IW_20210328T121336_DVP_RTC20_G_gpufed_{digits}")
+    name = parse_name(f"S1A_IW_20210327T121349_DVP_RTC20_G_gpufed_{digits}")
     return name if hour is None else replace(name, created=name.sensing_start + timedelta(hours=hour))
 
 
@@ -74,13 +74,13 @@ def test_unknown_creation_loses_to_a_known_one_and_ties_go_by_name() -> None:
 
 
 def test_crops_of_one_scene_around_two_lakes_both_stay() -> None:
-    here, there = item(hyp3("00AA", 5)), item(hyp3("00AA", 5), moved(60_000))
+    here, there = item(hyp3("00AA", 5)), item(hyp3("00AA", 5), moved(20_000))
     overlapping = item(hyp3("00AA", 5), moved(30))
     assert newest([here, there, overlapping])[1] == ()
 
 
 def test_newer_crop_elsewhere_replaces_nothing() -> None:
-    here, there = item(hyp3("00AA", 5)), item(hyp3("00BB", 9), moved(60_000))
+    here, there = item(hyp3("00AA", 5)), item(hyp3("00BB", 9), moved(20_000))
     assert newest([here, there])[1] == ()
 
 
