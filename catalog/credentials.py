@@ -1,0 +1,258 @@
+"""Earthdata login: found in the environment or a netrc file, kept out of every log, repr, graph and store."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import netrc
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn, Self
+from urllib.parse import urlsplit
+
+from glaciolake.catalog.errors import CredentialsMissing
+
+LOGIN_HOST = "urs.earthdata.nasa.gov"
+"""Where Earthdata asks for the password; the archive's own hosts redirect to it."""
+TRUSTED_HOSTS = (".asf.alaska.edu", ".earthdata.nasa.gov", ".earthdatacloud.nasa.gov")
+"""Endings of the hosts that may see a token. No other host of a catalogue may."""
+HOW_TO = (
+    f"register at https://{LOGIN_HOST} and give one of: the variable EARTHDATA_TOKEN; EARTHDATA_USERNAME and "
+    f"EARTHDATA_PASSWORD; or a line 'machine {LOGIN_HOST} login <name> password <password>' in ~/.netrc"
+)
+
+_READING = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no sidecar files
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
+    "CPL_VSIL_CURL_USE_HEAD": "NO",  # the archive's signed addresses refuse HEAD
+    "GDAL_HTTP_MAX_RETRY": "5",  # doubling from 1 s: half a minute; longer outages are left to the next run
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",  # bytes per second, for _TIME seconds: a hung connection
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_HTTP_VERSION": "2",
+    "VSI_CACHE": "YES",
+    "VSI_CACHE_SIZE": "5000000",  # bytes a file: headers and a few tiles
+}
+
+
+class Secret:
+    """A text that shows only when asked by `reveal`, and that cannot be pickled."""
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Give the text itself; never to a log, a message or a task."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self.__text.encode(), other.__text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self.__text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("credentials do not travel: they may not be pickled, stored or put into a Dask graph")
+
+    def __dask_tokenize__(self) -> NoReturn:
+        self.__reduce_ex__(None)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A way to log in to Earthdata; exactly one of its three kinds.
+
+    Attributes
+    ----------
+    source
+        Where it was found, for people: ``EARTHDATA_TOKEN`` or the netrc file's path.
+    token
+        Bearer token.
+    username, password
+        Account, where the environment gives it.
+    netrc_path
+        File with an entry for `LOGIN_HOST`; its content is never read into this value.
+    """
+
+    source: str
+    token: Secret | None = None
+    username: Secret | None = None
+    password: Secret | None = None
+    netrc_path: Path | None = None
+
+    @property
+    def expires(self) -> datetime | None:
+        """End of the token's life, UTC; None where there is no token or it does not say."""
+        if self.token is None:
+            return None
+        try:
+            payload = self.token.reveal().split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            return datetime.fromtimestamp(int(claims["exp"]), UTC)
+        except (IndexError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("credentials do not travel: they may not be pickled, stored or put into a Dask graph")
+
+    def __dask_tokenize__(self) -> NoReturn:
+        self.__reduce_ex__(None)
+
+
+def find_credentials(environ: Mapping[str, str], home: Path) -> Credentials | None:
+    """Look for an Earthdata login: a token, then an account, then a netrc file.
+
+    Parameters
+    ----------
+    environ
+        Environment: EARTHDATA_TOKEN, EARTHDATA_USERNAME and EARTHDATA_PASSWORD, NETRC.
+    home
+        Folder in which ``.netrc`` or ``_netrc`` may lie.
+
+    Returns
+    -------
+    Credentials | None
+        None where there is none; the raw archive then cannot be read, everything else can.
+
+    Raises
+    ------
+    CredentialsMissing
+        Where there is one and it cannot be used; names the variable or file, never its content.
+    """
+    if token := environ.get("EARTHDATA_TOKEN", "").strip():
+        return Credentials("EARTHDATA_TOKEN", token=_secret("EARTHDATA_TOKEN", token))
+    pair = {key: environ.get(key, "").strip() for key in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")}
+    if any(pair.values()):
+        return _account(pair)
+    return _netrc(environ, home)
+
+
+def need_credentials(environ: Mapping[str, str], home: Path) -> Credentials:
+    """`find_credentials`, or `CredentialsMissing` that tells how to get some."""
+    found = find_credentials(environ, home)
+    if found is None:
+        raise CredentialsMissing(f"no Earthdata login found; {HOW_TO}")
+    return found
+
+
+def is_earthdata(href: str) -> bool:
+    """Whether an address belongs to the archive, so that it needs a login and may be shown one."""
+    parts = urlsplit(href.removeprefix("/vsicurl/"))
+    host = f".{parts.hostname or ''}"
+    return parts.scheme == "https" and host.endswith(TRUSTED_HOSTS)
+
+
+def gdal_options(credentials: Credentials | None, cookie_dir: Path) -> dict[str, str]:
+    """GDAL settings for reading cloud-optimised GeoTIFFs, with the login where there is one.
+
+    Call it in the process that reads, since the cookie file is the process's own, and use it only around
+    reads of addresses for which `is_earthdata` holds: GDAL sends a token to whichever host it is to open.
+
+    Parameters
+    ----------
+    credentials
+        None leaves the login out; the rest suits every host.
+    cookie_dir
+        Existing folder, private to the user, for the cookies of the login's redirects; erase it at the end.
+
+    Returns
+    -------
+    dict[str, str]
+        Options for `rasterio.Env`. Holds the token as text: hand it to GDAL and to nobody else.
+    """
+    if credentials is None:
+        return dict(_READING)
+    cookies = str(cookie_dir / f"earthdata-{os.getpid()}.cookies")
+    options = _READING | {"GDAL_HTTP_COOKIEFILE": cookies, "GDAL_HTTP_COOKIEJAR": cookies}
+    if credentials.token is not None:
+        return options | {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": credentials.token.reveal()}
+    path = credentials.netrc_path or _write_netrc(credentials, cookie_dir)
+    return options | {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(path)}
+
+
+def environment_for_workers(credentials: Credentials) -> dict[str, str]:
+    """Variables from which `find_credentials` finds the same login in another process.
+
+    For whoever prepares workers; a netrc file must lie at the same path there. Holds secrets as text.
+    """
+    if credentials.token is not None:
+        return {"EARTHDATA_TOKEN": credentials.token.reveal()}
+    if credentials.username is not None and credentials.password is not None:
+        return {
+            "EARTHDATA_USERNAME": credentials.username.reveal(),
+            "EARTHDATA_PASSWORD": credentials.password.reveal(),
+        }
+    return {"NETRC": str(credentials.netrc_path)}
+
+
+def _secret(variable: str, text: str) -> Secret:
+    if re.search(r"\s|[^ -~]", text):
+        raise CredentialsMissing(
+            f"{variable} holds a blank, a line break or a sign that is not ASCII; set it anew"
+        )
+    return Secret(text)
+
+
+def _account(pair: Mapping[str, str]) -> Credentials:
+    missing = [key for key, text in pair.items() if not text]
+    if missing:
+        raise CredentialsMissing(f"{missing[0]} is not set, though its partner is; {HOW_TO}")
+    username, password = (_secret(key, text) for key, text in pair.items())
+    return Credentials(" and ".join(pair), username=username, password=password)
+
+
+def _netrc(environ: Mapping[str, str], home: Path) -> Credentials | None:
+    named = environ.get("NETRC", "").strip()
+    for path in [Path(named)] if named else [home / ".netrc", home / "_netrc"]:
+        if path.is_file() and _has_entry(path):
+            return Credentials(str(path), netrc_path=path)
+    return None
+
+
+def _has_entry(path: Path) -> bool:
+    """Whether the file logs in to Earthdata; errors are told without its text, which may be a password."""
+    try:
+        entry = netrc.netrc(str(path)).authenticators(LOGIN_HOST)
+    except netrc.NetrcParseError as error:
+        raise CredentialsMissing(f"{path}, line {error.lineno}, is no netrc; {HOW_TO}") from None
+    except (OSError, UnicodeError) as error:
+        raise CredentialsMissing(f"cannot read {path} ({type(error).__name__}); {HOW_TO}") from None
+    return entry is not None and bool(entry[0]) and bool(entry[2])
+
+
+def _write_netrc(credentials: Credentials, folder: Path) -> Path:
+    """Write the account where curl looks for it; readable by the user alone from the first byte."""
+    if credentials.username is None or credentials.password is None:
+        raise CredentialsMissing(f"the login from {credentials.source} is incomplete; {HOW_TO}")
+    path = folder / f"earthdata-{os.getpid()}.netrc"
+    path.unlink(missing_ok=True)
+    username, password = credentials.username.reveal(), credentials.password.reveal()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"machine {LOGIN_HOST} login {username} password {password}\n")
+    return path
