@@ -1,0 +1,73 @@
+"""The command line: ``glaciolake`` and ``python -m glaciolake.pipeline``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from glaciolake.pipeline.cli_catalog import catalog_app
+from glaciolake.pipeline.cli_read import plot, series
+from glaciolake.pipeline.cli_run import config, demo, doctor, run
+
+EXIT_CODES = """Exit codes: 0 all done; 1 stopped, nothing stored was harmed; 2 wrong use; 3 done, but some
+scenes could not be used: they are listed with reasons, and the same command tries them again."""
+
+app = typer.Typer(
+    name="glaciolake",
+    help="Glacial lakes of the Himalaya on Sentinel-1: every pass, per track, exactly once.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(run)
+app.add_typer(catalog_app)
+app.command()(series)
+app.command()(plot)
+app.command()(config)
+app.command()(doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from glaciolake import __version__
+
+        typer.echo(f"glaciolake {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every piece of work.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Apply what holds for every command."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def main() -> None:
+    """Run the command line; errors we know become one line and exit code 1."""
+    from glaciolake.catalog.errors import CatalogError
+    from glaciolake.cluster.errors import ClusterError
+    from glaciolake.models.errors import ModelError
+    from glaciolake.pipeline.errors import PipelineError
+
+    try:
+        app()
+    except (CatalogError, ClusterError, ModelError, PipelineError) as error:
+        typer.echo(f"glaciolake: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Commands that work: demo, run, config, doctor. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from glaciolake.pipeline.config import RunConfig
+    from glaciolake.pipeline.run import Summary
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+DEMO_LAKES = ("tsho-rolpa", "chamlang")
+INCOMPLETE = 3
+"""Exit code of a run that finished but could not use everything."""
+SHOWN = 20
+"""Failures printed in full; the store holds all of them."""
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for archive, store and figure.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulated archive.")] = 0,
+) -> None:
+    """Make a small simulated archive, run the whole chain on it, and draw the result.
+
+    Needs no network, no account and no GPU. The archive has real OPERA names, cloud-optimised GeoTIFFs and a
+    STAC catalogue; the scenes are simulated and the true lake areas are known.
+    """
+    from glaciolake.catalog.simulate.archive import write_archive
+    from glaciolake.catalog.static_catalog import build
+    from glaciolake.pipeline.config import load_config
+    from glaciolake.pipeline.overview import draw_lake
+
+    archive, store = out / "archive", out / "lakes.icechunk"
+    if not (archive / "catalog" / "catalog.json").exists():
+        typer.echo(f"Writing a simulated OPERA archive to {archive}")
+        write_archive(archive, seed=seed)
+        build(archive, archive / "catalog")
+    settings = load_config(
+        None, {"source": str(archive / "catalog" / "catalog.json"), "store": str(store), "lakes": DEMO_LAKES}
+    )
+    summary = _run_with_bar(settings)
+    for lake in DEMO_LAKES:
+        figure = draw_lake(str(store), lake, out / f"{lake}.png")
+        typer.echo(f"Figure: {figure}")
+    typer.echo(f'Open it: glaciolake.open_lake("{store}", "tsho-rolpa", "T121")')
+    _finish(settings, summary)
+
+
+def run(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
+    source: Annotated[
+        str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
+    ] = None,
+    lakes: Annotated[
+        str | None, typer.Option(help="Lake ids, comma-separated; without it all of the registry.")
+    ] = None,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
+    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
+    store: Annotated[str | None, typer.Option(help="Where results go: a path or s3://bucket/prefix.")] = None,
+    tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
+    registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
+    model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler, tcp://host:8786; without it workers start here.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file; options given here win.")] = None,
+) -> None:
+    """Bring a store up to date: find scenes, map the lakes, commit their areas per track.
+
+    Run it again at any time: what is stored is left alone, late scenes are filled in, and what failed is
+    tried again. Example: glaciolake run --source archive/ --lakes tsho-rolpa --start 2021-01-01
+    --end 2025-12-31 --store lakes.icechunk
+    """
+    from glaciolake.pipeline.config import load_config
+
+    overrides: dict[str, Any] = {
+        "source": source,
+        "lakes": lakes.split(",") if lakes else None,
+        "start": start.date() if start else None,
+        "end": end.date() if end else None,
+        "store": store,
+        "tracks": _track_numbers(tracks),
+        "registry": registry,
+        "model": model,
+        "cluster.scheduler": scheduler,
+        "cluster.n_workers": workers,
+    }
+    settings = load_config(config, overrides)
+    _finish(settings, _run_with_bar(settings))
+
+
+def config(
+    file: Annotated[Path | None, typer.Argument(help="YAML file to check and complete.")] = None,
+) -> None:
+    """Print the configuration with every key's meaning; given a file, check it and fill in the defaults."""
+    from glaciolake.pipeline.config import commented_yaml, load_config
+
+    given = None if file else {"source": "archive/", "store": "lakes.icechunk"}
+    typer.echo(commented_yaml(load_config(file, given or {})), nl=False)
+
+
+def doctor(
+    store: Annotated[Path, typer.Option(help="Where results are to go.")] = Path(),
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to try.")] = None,
+) -> None:
+    """Check packages, GDAL, disk, credentials, network and scheduler, and name the fix of what is wrong."""
+    from glaciolake.cluster.doctor import examine
+
+    checks = examine(store, scheduler)
+    for check in checks:
+        typer.echo(f"{check.state:<5} {check.name}: {check.found}")
+        if check.fix and check.state != "ok":
+            typer.echo(f"      fix: {check.fix}")
+    if any(check.state == "fail" for check in checks):
+        raise typer.Exit(1)
+
+
+def _track_numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part.strip().upper().removeprefix("T")) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"tracks {text!r}: give numbers such as T012,T121") from error
+
+
+def _run_with_bar(settings: RunConfig) -> Summary:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from glaciolake.pipeline.run import run as run_pipeline
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("slices, {task.fields[rate]:.1f}/s,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("searching", total=None, rate=0.0)
+
+        def show(done: int, total: int) -> None:
+            seconds = bar.tasks[0].elapsed or 1.0
+            bar.update(task, description="mapping", completed=done, total=total, rate=done / seconds)
+
+        return run_pipeline(settings, show)
+
+
+def _finish(settings: RunConfig, summary: Summary) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from glaciolake.pipeline.overview import NOTHING, store_overview
+
+    console = Console()
+    table = Table(title=f"Store {settings.store}", title_justify="left")
+    for heading in ("lake", "track", "new", "kept", "no data", "failed", "stored"):
+        table.add_column(heading, justify="left" if heading in ("lake", "track") else "right")
+    for heading in ("median km2", "scatter %"):
+        table.add_column(heading, justify="right")
+    overview = store_overview(settings.store)
+    for one in summary.counts:
+        stored = overview.get((one.lake, one.track), NOTHING)
+        counts = (one.n_new, one.n_kept, one.n_empty, one.n_failed)
+        table.add_row(one.lake, one.track, *map(str, counts), *stored)
+    console.print(table)
+    if summary.n_superseded:
+        console.print(f"{summary.n_superseded} granule(s) left aside: a newer processing of each was used")
+    problems = summary.failed | summary.refused
+    for name, reason in sorted(problems.items())[:SHOWN]:
+        typer.echo(f"not used: {name}: {reason}", err=True)
+    if len(problems) > SHOWN:
+        typer.echo(f"... and {len(problems) - SHOWN} more; the store's quarantine lists all", err=True)
+    if not summary.complete:
+        raise typer.Exit(INCOMPLETE)

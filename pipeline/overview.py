@@ -1,0 +1,96 @@
+"""Ways into a store for people: its series by track, a line of numbers each, the figure of a lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from glaciolake.catalog.lakes import load_lakes
+from glaciolake.catalog.store import Store
+from glaciolake.catalog.variables import Flag
+from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.plot import plot_lake
+
+NOTHING = ("0", "-", "-")
+MAD_TO_SIGMA = 1.4826
+NOT_OPEN_WATER = Flag.INCOMPLETE | Flag.FROZEN_SEASON
+
+
+def open_tracks(url: str, lake: str, track: str | None = None) -> dict[str, xr.Dataset]:
+    """Open the series of a lake.
+
+    Parameters
+    ----------
+    url
+        Address of the store.
+    lake
+        Lake id.
+    track
+        One track, ``T121``; None opens all.
+
+    Returns
+    -------
+    dict
+        Track -> series as of `Store.read`, sorted by track.
+
+    Raises
+    ------
+    PipelineError
+        The store has no series of this lake; the message names those it has.
+    StoreError
+        The store cannot be opened, or has no such track.
+    """
+    store = Store.open(url)
+    held = store.series()
+    if lake not in held:
+        raise PipelineError(
+            f"store {url!r} has no lake {lake!r}; it holds {', '.join(held) or 'nothing yet'}"
+        )
+    return {name: store.read(lake, name) for name in ([track.upper()] if track else held[lake])}
+
+
+def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """Sum up number of slices, median area and scatter of every series, as text.
+
+    Returns
+    -------
+    dict
+        (lake, track) -> (slices, median km2, scatter %). Median and scatter (1.4826 MAD over median) are of
+        slices that are neither incomplete nor of the frozen season.
+    """
+    store = Store.open(url)
+    found = {}
+    for lake, tracks in store.series().items():
+        for track in tracks:
+            series = store.read(lake, track)
+            open_water = (series["flags"].values & int(NOT_OPEN_WATER)) == 0
+            area_km2 = series["area_m2"].values[open_water] / 1e6
+            found[lake, track] = (str(series.sizes["time"]), *_spread(area_km2[np.isfinite(area_km2)]))
+    return found
+
+
+def _spread(area_km2: NDArray[np.float64]) -> tuple[str, str]:
+    if not area_km2.size:
+        return "-", "-"
+    median = float(np.median(area_km2))
+    mad = float(np.median(np.abs(area_km2 - median)))
+    return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if median else "-"
+
+
+def draw_lake(url: str, lake: str, out: Path) -> Path:
+    """Draw all series of a lake and return the figure's path.
+
+    Parameters
+    ----------
+    url
+        Address of the store.
+    lake
+        Lake id; the published area is drawn where the registry knows the lake.
+    out
+        PNG, PDF or SVG file.
+    """
+    plot_lake(open_tracks(url, lake), load_lakes().get(lake), out)
+    return out
