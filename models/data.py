@@ -1,0 +1,255 @@
+"""Labelled images: radar chips, hand-drawn masks, and who is tested on what."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from scipy import ndimage
+
+from glaciolake.models.errors import ModelError
+
+Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
+Part = Literal["train", "validation", "test"]
+
+PAIR_SIDE_PX = 256
+# Days since 2020-01-01 modulo the 12-day repeat of Sentinel-1A, over the central Himalaya.
+TRACK_OF_PHASE = {3: "T121", 8: "T019", 1: "T092", 7: "T012", 0: "T085", 5: "T158"}
+ASCENDING = {"T012", "T085", "T158"}
+MIN_LABEL_IOU = 0.5
+_PAIR = re.compile(r"(?P<lake>[A-Za-z]+)_(?P<start>\d{8}T\d{6})_(?P<id>[0-9A-F]{4})\.tif")
+_CHIP = re.compile(r"S1[A-D]_IW_(?P<start>\d{8}T\d{6})_.*_(?P<id>[0-9A-F]{4})_VV\.tif")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled image.
+
+    Attributes
+    ----------
+    lake
+        Folder name of the lake in the data set.
+    start
+        Acquisition start, UTC.
+    track
+        Relative orbit, as ``T121``.
+    power
+        (y, x), above 0 (1, linear power), float32; NaN is no data.
+    water
+        (y, x), True where the label says lake; False also where there are no data.
+    rebuilt
+        True where `power` was rebuilt from an equalised picture because the chip itself is not published.
+    """
+
+    lake: str
+    start: datetime
+    track: str
+    power: Float32
+    water: Bool
+    rebuilt: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Lake and track: what shares an outline."""
+        return self.lake, self.track
+
+    @property
+    def valid(self) -> Bool:
+        """(y, x), True where there are data."""
+        return np.isfinite(self.power)
+
+    @property
+    def direction(self) -> str:
+        """Flight direction."""
+        return "ascending" if self.track in ASCENDING else "descending"
+
+
+def track_of(day: date) -> str:
+    """Relative orbit of a Sentinel-1A pass over the central Himalaya, from its day (UTC)."""
+    phase = (day - date(2020, 1, 1)).days % 12
+    if phase not in TRACK_OF_PHASE:
+        raise ModelError(f"no Sentinel-1A track crosses the labelled lakes on {day} (day {phase} of 12)")
+    return TRACK_OF_PHASE[phase]
+
+
+def read_samples(pairs: Path, chips: Path) -> list[Sample]:
+    """Read every labelled pair with the radar chip it was made of.
+
+    Parameters
+    ----------
+    pairs
+        Folder with ``images`` and ``masks``, ``<lake>_<start>_<id>.tif``, 256 px a side, zero padded.
+    chips
+        Folder with a folder a lake of HyP3 RTC chips, linear power, 0 is no data.
+
+    Returns
+    -------
+    list[Sample]
+        Sorted by lake and time.
+    """
+    names = {path.name: _PAIR.fullmatch(path.name) for path in sorted((pairs / "images").glob("*.tif"))}
+    if not names:
+        raise ModelError(f"no labelled image *.tif in {pairs / 'images'}; check the folder of the pairs")
+    power = _read_chips(chips)
+    tracks = {(lake, track_of(_time(start).date())) for lake, start, _ in power}
+    typical = {key: _typical(power, key) for key in tracks}
+    samples = []
+    for name, match in names.items():
+        if match is None:
+            raise ModelError(f"{name} is not <lake>_<start>_<id>.tif; remove it from {pairs / 'images'}")
+        lake, start = match["lake"], _time(match["start"])
+        track = track_of(start.date())
+        water = _read(pairs / "masks" / name) > 0
+        chip = power.get((lake, match["start"], match["id"]))
+        rebuilt = chip is None
+        if chip is None:
+            chip = rebuild_power(_read(pairs / "images" / name), water, typical[lake, track])
+        valid = np.isfinite(chip)
+        samples.append(Sample(lake, start, track, chip, cut_centre(water, chip.shape) & valid, rebuilt))
+    return sorted(samples, key=lambda sample: (sample.lake, sample.start))
+
+
+def rebuild_power(picture: NDArray[np.uint8], water: Bool, typical: Float32) -> Float32:
+    """Undo a histogram equalisation whose chip is lost: land keeps the quantiles it has on other dates.
+
+    Parameters
+    ----------
+    picture
+        (256, 256), grey levels 0..255, 0 where there are no data.
+    water
+        (256, 256), True where the label says lake; these pixels stay out of the match.
+    typical
+        (y, x), median power (1) of the other dates of the lake and track, float32; NaN is no data.
+
+    Returns
+    -------
+    Float32
+        (y, x) of `typical`, power (1); NaN where `typical` or the picture has no data.
+    """
+    grey, land = cut_centre(picture, typical.shape), ~cut_centre(water, typical.shape)
+    # The darkest pixel of a picture is 0 as if it had no data: inside the scene it is data.
+    valid = ndimage.binary_closing(grey > 0, iterations=2) | (grey > 0)
+    both = land & valid & np.isfinite(typical)
+    share = np.linspace(0, 1, 257)
+    levels = np.quantile(grey[both].astype(float), share)
+    known_db = np.quantile(10 * np.log10(typical[both]), share)
+    levels, first = np.unique(levels, return_index=True)
+    gamma0_db = np.interp(grey, levels, known_db[first])
+    return np.where(valid, 10 ** (gamma0_db / 10), np.nan).astype(np.float32)
+
+
+def cut_centre(frame: NDArray[Scalar], shape: tuple[int, ...]) -> NDArray[Scalar]:
+    """Cut the scene out of the centred padding it was given."""
+    top, left = ((side - length) // 2 for side, length in zip(frame.shape, shape, strict=True))
+    return frame[top : top + shape[0], left : left + shape[1]]
+
+
+def put_centre(water: Bool, side_px: int = PAIR_SIDE_PX) -> Bool:
+    """Pad a scene to a square as the pairs are padded; the frame in which dates of a lake share pixels."""
+    frame = np.zeros((side_px, side_px), bool)
+    cut_centre(frame, water.shape)[...] = water
+    return frame
+
+
+def majority(samples: Iterable[Sample]) -> Bool:
+    """(256, 256), True where at least half of the labels are lake."""
+    labels = [put_centre(sample.water) for sample in samples]
+    frame: Bool = np.mean(labels, axis=0) >= 0.5
+    return frame
+
+
+def label_iou(sample: Sample, frame: Bool) -> float:
+    """Intersection over union of a label with a frame, on the pixels that have data."""
+    other = cut_centre(frame, sample.water.shape) & sample.valid
+    union = int((sample.water | other).sum())
+    return float((sample.water & other).sum() / union) if union else 1.0
+
+
+def drop_wrong_labels(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """Part labels that contradict the others of their lake and track.
+
+    The rule: a label whose intersection over union with the majority label of its lake and track is below
+    0.5 is wrong, or shows what is no outline (a lake breaking up). Such lakes do not change by half.
+
+    Returns
+    -------
+    tuple[list[Sample], list[Sample]]
+        Kept and dropped, in the order given.
+    """
+    keys = {sample.key for sample in samples}
+    frames = {key: majority([sample for sample in samples if sample.key == key]) for key in keys}
+    good = [label_iou(sample, frames[sample.key]) >= MIN_LABEL_IOU for sample in samples]
+    kept = [sample for sample, fine in zip(samples, good, strict=True) if fine]
+    return kept, [sample for sample, fine in zip(samples, good, strict=True) if not fine]
+
+
+def split(samples: Sequence[Sample], *, seed: int = 0) -> dict[Part, list[Sample]]:
+    """Part samples so that no date, hence no scene, is in two parts.
+
+    Of the dates of every track 20 % are for the test, 10 % to choose checkpoint and threshold.
+    """
+    parts: dict[Part, list[Sample]] = {"train": [], "validation": [], "test": []}
+    random = np.random.default_rng(seed)
+    for track in sorted({sample.track for sample in samples}):
+        of_track = [sample for sample in samples if sample.track == track]
+        days = sorted({sample.start.date() for sample in of_track})
+        order = [days[i] for i in random.permutation(len(days))]
+        n_test, n_validation = round(0.2 * len(days)), max(1, round(0.1 * len(days)))
+        test, validation = set(order[:n_test]), set(order[n_test : n_test + n_validation])
+        for sample in of_track:
+            day = sample.start.date()
+            part: Part = "test" if day in test else "validation" if day in validation else "train"
+            parts[part].append(sample)
+    return parts
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most masks carry no georeference
+        with rasterio.open(path) as file:
+            band: NDArray[np.uint8] = file.read(1)
+    return band
+
+
+def _read_chips(chips: Path) -> dict[tuple[str, str, str], Float32]:
+    """(lake, start, id) to power (y, x), NaN where the file has 0; chips without any data are left out."""
+    power: dict[tuple[str, str, str], Float32] = {}
+    for path in sorted(chips.glob("*/*_VV.tif")):
+        match = _CHIP.fullmatch(path.name)
+        if match is None:
+            continue
+        with rasterio.open(path) as file:
+            band: Float32 = file.read(1)
+        if band.any():
+            power[path.parent.name, match["start"], match["id"]] = np.where(
+                band > 0, band, np.float32(np.nan)
+            )
+    if not power:
+        raise ModelError(
+            f"no chip <lake>/S1?_IW_*_VV.tif with data in {chips}; check the folder of the chips"
+        )
+    return power
+
+
+def _typical(power: dict[tuple[str, str, str], Float32], key: tuple[str, str]) -> Float32:
+    """Median power (y, x) of a lake and track; dates on another grid than the first are left out."""
+    chips = [chip for (lake, start, _), chip in power.items() if (lake, track_of(_time(start).date())) == key]
+    same = np.stack([chip for chip in chips if chip.shape == chips[0].shape])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a pixel without data on every date stays NaN
+        return np.asarray(np.nanmedian(same, axis=0), np.float32)

@@ -1,0 +1,161 @@
+"""The libraries that can run a network, behind one call; the only module that knows a device."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glaciolake.models.errors import ModelError
+from glaciolake.models.spec import Engine, ModelRef
+from glaciolake.models.weights import locate
+
+Float32 = NDArray[np.float32]
+# (n, channel, y, x) float32 without NaN, y and x multiples of the stride, to (n, y, x) 0..1 float32.
+Network = Callable[[Float32], Float32]
+
+THREADS_KEY = "GLACIOLAKE_INFERENCE_THREADS"
+
+
+class Share(NamedTuple):
+    """What a process may use.
+
+    Attributes
+    ----------
+    threads
+        Threads of one call.
+    callers
+        Calls that may run at the same time.
+    """
+
+    threads: int
+    callers: int
+
+
+def choose(engine: Engine) -> Engine:
+    """Engine that "auto" means here; any other is checked to be known and installed."""
+    if engine == "auto":
+        return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+    if engine not in LOADERS:
+        raise ModelError(f"unknown engine {engine!r}; take one of {['auto', *sorted(LOADERS)]}")
+    if importlib.util.find_spec(engine) is None:
+        extra = "" if engine == "onnxruntime" else f"[{engine}]"
+        raise ModelError(
+            f"the engine {engine!r} is not installed; pip install 'glaciolake{extra}', or choose 'auto', "
+            "which takes what is there"
+        )
+    return engine
+
+
+def share() -> Share:
+    """Threads this process may use for inference.
+
+    In order: the variable GLACIOLAKE_INFERENCE_THREADS, else OMP_NUM_THREADS (Dask sets it to 1 in the
+    workers it starts), else all cores this process may run on, divided among the threads of a Dask worker.
+    """
+    callers = _worker_threads()
+    for key in (THREADS_KEY, "OMP_NUM_THREADS"):
+        text = os.environ.get(key, "").strip()
+        if text and not (text.isdecimal() and int(text) > 0):
+            raise ModelError(f"{key} is {text!r}; set it to a whole number of threads from 1, or unset it")
+        if text:
+            return Share(int(text), callers)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Share(max(1, cores // callers), callers)
+
+
+def load(ref: ModelRef) -> Network:
+    """Open a network with its engine, digest checked."""
+    engine = choose(ref.engine)
+    return LOADERS[engine](ref, share())
+
+
+def _worker_threads() -> int:
+    """Threads of the Dask worker this code runs in; 1 outside."""
+    distributed = sys.modules.get("distributed")  # not imported: then this is no worker
+    if distributed is None:
+        return 1
+    try:
+        return max(1, int(distributed.get_worker().state.nthreads))
+    except ValueError:
+        return 1
+
+
+def _openvino(ref: ModelRef, use: Share) -> Network:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(_readable(ref))
+    settings = {
+        # Its default on processors with bfloat16 is bfloat16, which moves lake shores.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": use.threads * use.callers,
+        "NUM_STREAMS": use.callers,
+        "ENABLE_CPU_PINNING": False,
+    }
+    compiled = core.compile_model(model, "CPU", settings)
+
+    def run(images: Float32) -> Float32:
+        # A request of its own a call: one request answers one thread at a time.
+        answer = compiled.create_infer_request().infer({0: images})[0]
+        return np.array(answer[:, 0])
+
+    return run
+
+
+def _onnxruntime(ref: ModelRef, use: Share) -> Network:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = use.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Waiting threads would otherwise spin and take the cores of the other steps.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(_readable(ref), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(images: Float32) -> Float32:
+        answer: Float32 = session.run(None, {name: images})[0]
+        return answer[:, 0]
+
+    return run
+
+
+def _torch(ref: ModelRef, use: Share) -> Network:
+    import torch
+
+    from glaciolake.models.export import load_network
+    from glaciolake.models.network import on_device
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        torch.set_num_threads(use.threads)
+    network = on_device(load_network(ref), device)
+
+    def run(images: Float32) -> Float32:
+        tensor = torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last)
+        half = torch.autocast(device.type, torch.float16, enabled=device.type == "cuda")
+        with torch.inference_mode(), half:
+            logits = network(tensor)[:, 0]
+        return np.asarray(torch.sigmoid(logits.float()).cpu().numpy())
+
+    return run
+
+
+def _readable(ref: ModelRef) -> str:
+    path: Path = locate(ref)
+    return str(path)
+
+
+LOADERS: dict[str, Callable[[ModelRef, Share], Network]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "torch": _torch,
+}

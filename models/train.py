@@ -1,0 +1,190 @@
+"""Training of the shipped network: `python -m glaciolake.models.train --config train.yaml`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from glaciolake.models.augment import Batch, draw_batch
+from glaciolake.models.data import Float32, Sample, drop_wrong_labels, read_samples, split
+from glaciolake.models.evaluate import best_threshold, predict_samples
+from glaciolake.models.network import ENCODER, build_network, on_device
+from glaciolake.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+
+class TrainConfig(BaseModel):
+    """One training run; the same configuration gives the same network up to rounding."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: Path = Field(description="Folder of labelled pairs, with `images` and `masks`.")
+    chips: Path = Field(description="Folder of the HyP3 RTC chips the pairs were made of.")
+    out: Path = Field(description="Folder for the checkpoint and the log of the run.")
+    spec: ModelSpec = Field(description="What the network sees, and its name.")
+    encoder: str = Field(default=ENCODER, description="Encoder of the U-Net.")
+    seed: int = Field(default=0, description="Seed of split, weights and variations.")
+    steps: int = Field(default=1500, ge=1, description="Optimiser steps.")
+    batch: int = Field(default=16, ge=1, description="Scenes a step.")
+    size_px: int = Field(default=128, ge=32, multiple_of=32, description="Side of a training square.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, description="Highest learning rate; warm-up, then cosine."
+    )
+    average: float = Field(default=0.99, ge=0, lt=1, description="Share the averaged weights keep each step.")
+    check_every: int = Field(default=100, ge=1, description="Steps between looks at the validation part.")
+    max_s: float = Field(default=3600, gt=0, description="Training stops after so many seconds.")
+
+
+def train(config: TrainConfig) -> Path:
+    """Train on the training part; keep the averaged weights that serve the validation part best.
+
+    Returns
+    -------
+    Path
+        The checkpoint: a torch file of ``weights`` (state dict) and ``threshold``.
+    """
+    import torch
+
+    torch.manual_seed(config.seed)
+    random = np.random.default_rng(config.seed)
+    kept, dropped = drop_wrong_labels(read_samples(config.pairs, config.chips))
+    parts = split(kept, seed=config.seed)
+    logger.info("labels dropped=%d %s", len(dropped), {name: len(part) for name, part in parts.items()})
+    config.out.mkdir(parents=True, exist_ok=True)
+    run = _Run(config, build_network(config.spec, encoder=config.encoder))
+    best, start = -1.0, time.monotonic()
+    for step in range(config.steps):
+        batch = draw_batch(parts["train"], random, config.spec, count=config.batch, size_px=config.size_px)
+        loss = run.step(batch, rate=_rate(step, config))
+        last = step + 1 == config.steps or time.monotonic() - start > config.max_s
+        if (step + 1) % config.check_every == 0 or last:
+            threshold, iou = best_threshold(parts["validation"], run.predict(parts["validation"]))
+            logger.info("step=%d loss=%.3f threshold=%.2f iou=%.4f s=%.0f", step + 1, loss, threshold, iou,
+                        time.monotonic() - start)  # fmt: skip
+            if iou > best:
+                best = iou
+                run.save(config.out / "best.pt", threshold=threshold, iou=iou, step=step + 1)
+        if last:
+            break
+    return config.out / "best.pt"
+
+
+def loss_on_valid(logits: torch.Tensor, water: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """0.4 cross entropy + 0.3 Dice + 0.3 focal loss (alpha 0.8, gamma 2), on pixels that have data.
+
+    Parameters
+    ----------
+    logits, water, valid
+        (n, y, x) float32; logits any value, the others 0 or 1.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar, at least 0.
+    """
+    import torch
+
+    n_valid = valid.sum().clamp(min=1)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, water, reduction="none")
+    share = torch.sigmoid(logits)
+    right = share * water + (1 - share) * (1 - water)
+    alpha = 0.8 * water + 0.2 * (1 - water)
+    focal = (alpha * (1 - right) ** 2 * entropy * valid).sum() / n_valid
+    found, both = share * valid, (share * water * valid).sum((1, 2))
+    dice = 1 - (2 * both + 1) / (found.sum((1, 2)) + (water * valid).sum((1, 2)) + 1)
+    return 0.4 * (entropy * valid).sum() / n_valid + 0.3 * dice.mean() + 0.3 * focal
+
+
+def _rate(step: int, config: TrainConfig) -> float:
+    """Learning rate: up over the first twentieth, then down a cosine to a hundredth."""
+    warm = max(1, config.steps // 20)
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    done = (step - warm) / max(1, config.steps - warm)
+    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class _Run:
+    """Network, its running average and the optimiser."""
+
+    def __init__(self, config: TrainConfig, network: torch.nn.Module) -> None:
+        import torch
+
+        self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = on_device(network, self.device)
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4
+        )
+
+    def step(self, batch: Batch, *, rate: float) -> float:
+        """One optimiser step; returns the loss."""
+        import torch
+
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        images, water, valid = (torch.from_numpy(array).to(self.device) for array in batch)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = loss_on_valid(logits[:, 0].float(), water, valid)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - self.config.average)
+                else:
+                    self.average[name].copy_(value)
+        return float(loss.detach())
+
+    def predict(self, samples: list[Sample]) -> list[Float32]:
+        """Water probability of whole scenes by the averaged weights."""
+        import torch
+
+        network = build_network(self.config.spec, encoder=self.config.encoder)
+        network.load_state_dict(self.average)
+        network = on_device(network, self.device).eval()
+
+        def logits_of(images: Float32) -> Float32:
+            tensor = torch.from_numpy(images).to(self.device).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
+                return np.asarray(torch.sigmoid(network(tensor).float())[:, 0].cpu().numpy())
+
+        return predict_samples(samples, self.config.spec, logits_of)
+
+    def save(self, path: Path, *, threshold: float, iou: float, step: int) -> None:
+        """Keep the averaged weights with what was found on the validation part."""
+        import torch
+
+        torch.save({"weights": self.average, "threshold": threshold}, path)
+        facts = {"threshold": threshold, "validation_iou": iou, "step": step}
+        path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def main() -> None:
+    """Train from a YAML file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of TrainConfig")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    train(TrainConfig.model_validate(yaml.safe_load(parser.parse_args().config.read_text())))
+
+
+if __name__ == "__main__":
+    main()
