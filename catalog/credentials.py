@@ -30,6 +30,7 @@ _READING = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no sidecar files
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
     "CPL_VSIL_CURL_USE_HEAD": "NO",  # the archive's signed addresses refuse HEAD
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",  # a COG's header in one ranged request
     "GDAL_HTTP_MAX_RETRY": "5",  # doubling from 1 s: half a minute; longer outages are left to the next run
     "GDAL_HTTP_RETRY_DELAY": "1",
     "GDAL_HTTP_TIMEOUT": "120",

@@ -40,7 +40,9 @@ def test_a_large_file_gives_its_grid_for_its_first_bytes(httpserver: HTTPServer)
     content = geotiff(shape=(600, 700)) + bytes(3_000_000)
     seen = serve(httpserver, "/large_VV.tif", content)
     assert read_lattice(httpserver.url_for("/large_VV.tif")).shape == (600, 700)
-    assert all("Range" in request.headers for request in seen) and len(seen) <= 2
+    # Where HEAD is not allowed, GDAL learns the size by a GET that it breaks off; the rest is ranged.
+    size, *ranged = [request.headers.get("Range") for request in seen]
+    assert size is None and ranged == ["bytes=0-32767"]
 
 
 def test_a_cropped_copy_elsewhere_never_enters_the_cache(tmp_path: Path) -> None:
