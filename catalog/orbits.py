@@ -51,6 +51,12 @@ _ALONG_KM = (-700.0, 1300.0)
 """Distance ahead of the position at sensing start: a slice is at most 400 km long, 80 s are 540 km, and the
 next phase is 3300 km away."""
 
+_SWATH_KM = {"IW1": 405.0, "IW2": 495.0, "IW3": 581.0}
+"""Ground distance right of the track of the centres of the three swaths, from the same fit."""
+
+_BURST_AHEAD_KM = 27.0
+"""Burst centres lie this far ahead of the position at their sensing start, from the same fit."""
+
 
 class Orbit(NamedTuple):
     """Where in the cycle of ground tracks a satellite was.
@@ -72,6 +78,17 @@ def burst_orbit(burst: str) -> Orbit:
     canonical = canonical_burst(burst)
     since_node_s = ((int(canonical[5:11]) - 1) * BURST_S) % ORBIT_S
     return Orbit(int(canonical[1:4]), _state(since_node_s))
+
+
+def burst_place(burst: str) -> tuple[float, float]:
+    """Return longitude and latitude, degrees, of a burst's centre, to some 30 km, from its number alone."""
+    canonical = canonical_burst(burst)
+    since_cycle_s = (int(canonical[5:11]) - 1) * BURST_S
+    here, ahead, right = _frame(since_cycle_s)
+    across = _SWATH_KM[canonical[-3:]] / _EARTH_KM
+    centre = math.cos(across) * here + math.sin(across) * right + _BURST_AHEAD_KM / _EARTH_KM * ahead
+    x, y, z = (float(part) for part in centre)
+    return math.degrees(math.atan2(y, x)), math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 def scene_orbit(sensing_start: datetime, longitude_deg: float, latitude_deg: float) -> Orbit:
@@ -112,16 +129,21 @@ def _state(since_node_s: float) -> OrbitState:
 
 def _seen_from(since_cycle_s: float, longitude_deg: float, latitude_deg: float) -> tuple[float, float]:
     """Ground distances (right of the track, ahead of the satellite) of a place, km."""
-    here = _under_satellite(since_cycle_s)
-    ahead = _under_satellite(since_cycle_s + 1) - here
-    ahead /= np.linalg.norm(ahead)
+    here, ahead, right = _frame(since_cycle_s)
     place = _direction(math.radians(longitude_deg), math.radians(latitude_deg))
-    right = np.cross(ahead, here)
     height = float(place @ here)
     return (
         _EARTH_KM * math.atan2(float(place @ right), height),
         _EARTH_KM * math.atan2(float(place @ ahead), height),
     )
+
+
+def _frame(since_cycle_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return unit vectors (3,), Earth-fixed: up, ahead and right at the point under the satellite."""
+    here = _under_satellite(since_cycle_s)
+    ahead = _under_satellite(since_cycle_s + 1) - here
+    ahead /= np.linalg.norm(ahead)
+    return here, ahead, np.cross(ahead, here)
 
 
 def _under_satellite(since_cycle_s: float) -> NDArray[np.float64]:
