@@ -88,20 +88,20 @@ def common_lattice(
     """
     families: list[list[Granule]] = []
     for granule in sorted(granules):
+        if not _aligned(granule, granule.crs, granule.transform):
+            continue  # rotated or south-up: fits not even itself
         family = next((known for known in families if _same_lattice(known[0], granule)), None)
         if family is None:
             families.append([granule])
         else:
             family.append(granule)
-    if not families:
-        return [], []
-    if grid is None:
-        main = max(families, key=len)  # the first of equals, and families stand in order of time
-        lattice = _lattice_of(main[0])
-    else:
-        main = [granule for family in families for granule in family if on_lattice(granule, grid)]
+    if grid is not None:
+        kept = {granule for family in families for granule in family if on_lattice(granule, grid)}
         lattice = _lattice_text(str(grid.crs), tuple(grid.affine)[:6])
-    kept = set(main)
+    else:
+        main = max(families, key=len, default=[])  # the first of equals; families stand in order of time
+        kept = set(main)
+        lattice = _lattice_of(main[0]) if main else "none that is north-up"
     refused = [
         Refused(granule.name, f"lies on {_lattice_of(granule)}, the others on {lattice}")
         for granule in granules

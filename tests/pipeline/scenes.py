@@ -93,6 +93,7 @@ def write_granule(
     nodata: float | None = float("nan"),
     origin_m: tuple[float, float] = ORIGIN_M,
     spacing_m: float = SPACING_M,
+    tile_px: int = 128,
     **named: Any,
 ) -> Granule:
     """Write the bands of one granule, `shift_px` (rows, columns) from the origin, and describe it."""
@@ -103,5 +104,5 @@ def write_granule(
     for band, values in pixels.items():
         fill = 255 if band == "mask" else nodata
         path = folder / f"{bare.name}_{band if band == 'mask' else band.upper()}.tif"
-        hrefs[band] = str(write_cog(path, values, transform, nodata=fill, crs=bare.crs))
+        hrefs[band] = str(write_cog(path, values, transform, nodata=fill, crs=bare.crs, tile_px=tile_px))
     return granule(start, transform=transform, shape=bare.shape, hrefs=hrefs, **named)
