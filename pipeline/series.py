@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -24,6 +22,7 @@ from shapely.geometry.polygon import orient
 
 from glaciolake.catalog.variables import Flag, Surface
 from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.files import write_whole
 
 SeriesFormat = Literal["csv", "parquet", "geojson"]
 
@@ -115,7 +114,7 @@ def write_series(
     else:
         raise PipelineError(f"no export format {form!r}; give csv, parquet or geojson")
     if isinstance(target, Path):
-        _write_whole(target, content)
+        write_whole(target, content)
     else:
         target.write(content)
 
@@ -204,21 +203,3 @@ def pixel_transform(series: xr.Dataset) -> Affine:
         raise PipelineError(f"a grid of {len(y)} x {len(x)} pixels has no spacing; it needs 2 x 2 at least")
     dx, dy = float(x[1] - x[0]), float(y[1] - y[0])
     return Affine(dx, 0.0, float(x[0]) - dx / 2, 0.0, dy, float(y[0]) - dy / 2)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Appear complete or not at all."""
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except OSError as error:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)
-        raise PipelineError(
-            f"cannot write {path}: {error.strerror or error}; give another place or free space"
-        ) from error

@@ -110,8 +110,7 @@ def trend(table: pd.DataFrame) -> Trend | NoTrend:
     summers = summer_areas(table)
     if len(summers) < MIN_YEARS:
         return NoTrend(
-            f"no trend: {len(summers)} summers with {MIN_SLICES_PER_SUMMER} or more unflagged slices, "
-            f"{MIN_YEARS} are needed"
+            f"no trend: {len(summers)} summers with {MIN_SLICES_PER_SUMMER} slices, {MIN_YEARS} are needed"
         )
     years = summers["year"].to_numpy(dtype="float64")
     areas = summers["area_m2"].to_numpy(dtype="float64")

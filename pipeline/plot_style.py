@@ -1,0 +1,43 @@
+"""How the figure looks: colours that colour-blind readers tell apart, one marker a state, sizes in points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glaciolake.catalog.variables import Flag
+
+INK = "#1a1a1a"
+MUTED = "#6b6f76"
+FAINT = "#d9dce1"
+SUMMER_SHADE = "#f3f1ea"
+TRACK_COLOUR = {"ascending": "#d55e00", "descending": "#0072b2"}
+"""Vermilion and blue of Okabe and Ito."""
+OUTLINE_COLOUR = "#f0e442"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How slices of one state are drawn.
+
+    Attributes
+    ----------
+    flag
+        The state; None for slices without any.
+    marker
+        Matplotlib's marker.
+    label
+        Words for the key.
+    """
+
+    flag: Flag | None
+    marker: str
+    label: str
+
+
+FLAG_MARKS = (
+    Mark(Flag.TOUCHES_EDGE, "s", "reaches the edge of the area read"),
+    Mark(Flag.INCOMPLETE, "D", "partly unseen"),
+    Mark(Flag.SHADOWED, "v", "radar shadow or layover"),
+    Mark(Flag.FROZEN_SEASON, "x", "frozen season"),
+)
+"""In order of precedence: a slice of several states gets the first that fits, the season last."""
