@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.models.spec import Engine
+from glaciolake.models.weights import DEFAULT_MODEL
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.lakes import LakeRules
 
@@ -60,7 +61,9 @@ class RunConfig(BaseModel):
     start: date = Field(default=FIRST_DAY, description="First day of sensing, UTC.")
     end: date | None = Field(default=None, description="Last day of sensing, UTC; null means today.")
     tracks: tuple[int, ...] = Field(default=(), description="Relative orbits; empty runs all that come.")
-    model: str = Field(default="default", description="Network: a shipped name or the path of an .onnx file.")
+    model: str = Field(
+        default=DEFAULT_MODEL, description="Network: a shipped name or the path of an .onnx file."
+    )
     engine: Engine = Field(
         default="auto", description="Who runs the network: auto, openvino, onnxruntime, torch."
     )

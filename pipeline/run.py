@@ -86,6 +86,23 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
         What stops a run as a whole: a failed search, an unwritable store, no worker. A single broken file or
         lost worker never does; it is in the summary, and the next run tries again.
     """
+    store, plan, summary = _begin(config)
+    progress(0, plan.n_pending)
+    if plan.n_pending:
+        with connect(config.cluster) as client:
+            _work(client, plan, store, summary, progress)
+    return summary
+
+
+def work_off(client: Client, config: RunConfig, progress: Progress = lambda done, total: None) -> Summary:
+    """Do what `run` does on a Dask client that is already there, such as a notebook's."""
+    store, plan, summary = _begin(config)
+    progress(0, plan.n_pending)
+    _work(client, plan, store, summary, progress)
+    return summary
+
+
+def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
     store = Store.create(config.store)
     plan = plan_run(config, store)
     store.note_refused(plan.refused)
@@ -94,17 +111,13 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
         refused=dict(plan.refused),
         n_superseded=plan.n_superseded,
     )
-    progress(0, plan.n_pending)
-    if plan.n_pending:
-        with connect(config.cluster) as client:
-            _work(client, plan, store, summary, progress)
-    return summary
+    return store, plan, summary
 
 
 def plan_run(config: RunConfig, store: Store) -> Plan:
     """Plan a run: what the source has for the lakes asked for and the store has not."""
     source = open_source(config.source, credentials=find_credentials())
-    ref = resolve(config.model)._replace(engine=config.engine)
+    ref = resolve(config.model, engine=config.engine)
     return make_plan(config, _lakes(config), source, store, (ref, read_spec(ref)))
 
 
