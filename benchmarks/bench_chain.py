@@ -2,10 +2,10 @@
 
     python benchmarks/bench_chain.py [--passes 96] [--rounds 3]
 
-Plain: rasterio window, NaN-aware Lee with scipy, 256-bin equalisation with numpy, zero padding to 256x256, the
-same network in eager torch at batch 1, labels and area with skimage, one slice after another.
-Ours: plan, run on a LocalCluster, commit to the store. Timed with the workers warm (a back-fill's rate) and once
-as a whole, start of the cluster included. Both use all cores of the machine and read the same files.
+Plain: rasterio window, NaN-aware Lee with scipy, 256-bin equalisation with numpy, zero padding to 256x256,
+the same network in eager torch at batch 1, labels and area with skimage, one slice after another.
+Ours: plan, run on a LocalCluster, commit to the store. Timed with the workers warm (a back-fill's rate) and
+once as a whole, start of the cluster included. Both use all cores and read the same files.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -246,5 +246,5 @@ def _seconds(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _text(values: object) -> NDArray[np.object_]:
-    return np.array(list(values), dtype=object)  # type: ignore[call-overload]
+def _text(values: Iterable[str]) -> NDArray[np.object_]:
+    return np.array(list(values), dtype=np.object_)

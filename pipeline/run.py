@@ -165,7 +165,7 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
     for piece in _first(pieces, 2 * threads):
         _submit(client, queue, waiting, piece)
     for future in queue:
-        piece = waiting.pop(future.key)
+        piece = waiting.pop(str(future.key))
         outcome = _result(piece, future)
         future.release()
         for following in _first(pieces, 1):
@@ -187,7 +187,7 @@ def _submit(client: Client, queue: as_completed, waiting: dict[str, Piece], piec
         future = client.submit(finish, piece, prepared, pure=False, retries=2, resources={"GPU": 1})
     else:
         future = client.submit(process, piece, pure=False, retries=2)
-    waiting[future.key] = piece
+    waiting[str(future.key)] = piece
     queue.add(future)
 
 

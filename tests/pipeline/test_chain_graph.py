@@ -8,7 +8,7 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from dask.base import tokenize
+from dask.base import is_dask_collection, optimize, tokenize
 
 from glaciolake.catalog.granule import Granule
 from glaciolake.catalog.lakes import load_lakes
@@ -48,7 +48,7 @@ def chain(granules: list[Granule], ref: ModelRef, folder: Path) -> xr.Dataset:
 
 
 def n_tasks(found: xr.Dataset) -> int:
-    (optimised,) = dask.optimize(found)
+    (optimised,) = optimize(found)
     return len(dict(optimised.__dask_graph__()))
 
 
@@ -70,7 +70,7 @@ def test_building_the_chain_reads_and_computes_nothing(
 
     with dask.config.set(scheduler=refuse):
         found = chain(granules, ref, tmp_path)
-    assert dask.is_dask_collection(found["area_m2"].data)
+    assert is_dask_collection(found["area_m2"].data)
 
 
 def test_the_chain_measures_the_lake(granules: list[Granule], ref: ModelRef, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ SPACING_M = 30.0
 
 def disc(radius_px: float, size: int = 60, at: tuple[float, float] = (30, 30)) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size]
-    return (rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= radius_px**2
+    return np.asarray((rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= radius_px**2)
 
 
 def target(outline: np.ndarray, **rules: float) -> Target:
