@@ -70,7 +70,7 @@ def read_stackstac(passes: Sequence[Pass], grid: GeoBox, band: Band, slices_per_
                 stackstac.mosaic(stack[layers, 0], dim="time", axis=None, reverse=True, nodata=fill).data
             )
         else:
-            slices.append(da.full(grid.shape, fill, dtype=fill.dtype, chunks=-1))
+            slices.append(da.full(tuple(grid.shape), fill, dtype=fill.dtype, chunks=-1))
     cube: da.Array = da.stack(slices).rechunk({0: slices_per_chunk})
     return cube
 

@@ -29,7 +29,7 @@ def write_cog(
     pixels: NDArray[Any],
     transform: Affine,
     *,
-    crs: str = CRS,
+    crs: str | None = CRS,
     nodata: float | None = float("nan"),
     tile_px: int = 128,
 ) -> Path:

@@ -1,0 +1,129 @@
+"""Broken and mistaken files: the reader names the file and the reason, and never guesses."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from shapely.geometry import Polygon
+
+from glaciolake.catalog.granule import Granule
+from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
+from glaciolake.pipeline.grid import native_grid
+from glaciolake.pipeline.load import open_cube
+from glaciolake.pipeline.passes import group_passes
+from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, power, write_cog, write_granule
+
+START = datetime(2024, 1, 4, 0, 11, 30, tzinfo=UTC)
+EVERYWHERE = Polygon([(80, 20), (95, 20), (95, 35), (80, 35)])
+LATTICE = Affine(30, 0, ORIGIN_M[0], 0, -30, ORIGIN_M[1])
+
+
+def missing(file: Path) -> None:
+    file.unlink()
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def truncated(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def login_page(file: Path) -> None:
+    file.write_text("\n<!DOCTYPE html><html><title>Earthdata Login</title></html>")
+
+
+def noise(file: Path) -> None:
+    file.write_bytes(np.random.default_rng(1).bytes(5000))
+
+
+def wrong_crs(file: Path) -> None:
+    write_cog(file, power((200, 300), 1), LATTICE, crs="EPSG:32644")
+
+
+def no_crs(file: Path) -> None:
+    write_cog(file, power((200, 300), 1), LATTICE, crs=None)
+
+
+def wrong_shape(file: Path) -> None:
+    write_cog(file, power((200, 299), 1), LATTICE)
+
+
+def shifted(file: Path) -> None:
+    write_cog(file, power((200, 300), 1), LATTICE * Affine.translation(1, 0))
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (missing, "no such file"),
+        (empty, "the file is empty"),
+        (truncated, "damaged or cut short"),
+        (login_page, "HTML"),
+        (noise, "not a GeoTIFF"),
+        (wrong_crs, "CRS of the file is EPSG:32644, of the catalogue EPSG:32645"),
+        (no_crs, "CRS of the file is None"),
+        (wrong_shape, r"shape of the file is \(200, 299\), of the catalogue \(200, 300\)"),
+        (shifted, "transform of the file is"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_reason(
+    tmp_path: Path, harm: Callable[[Path], None], reason: str
+) -> None:
+    scene = write_granule(tmp_path, START, {"vv": power((200, 300), 1)})
+    file = Path(scene.hrefs[0][1])
+    harm(file)
+    cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
+    with pytest.raises(UnreadableGranule, match=reason) as caught:
+        cube.compute(scheduler="synchronous")
+    assert caught.value.granule == scene.name
+    assert caught.value.href == str(file)
+    assert scene.name in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_a_damaged_file_spoils_no_other_slice(tmp_path: Path) -> None:
+    good, bad = [
+        write_granule(tmp_path, START.replace(day=day), {"vv": power((200, 300), day)}) for day in (4, 16)
+    ]
+    truncated(Path(bad.hrefs[0][1]))
+    cube = open_cube(
+        group_passes([good, bad], ROLWALING_DEG), native_grid([good], EVERYWHERE), slices_per_chunk=1
+    )
+    np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 4))
+    with pytest.raises(UnreadableGranule, match=bad.name):
+        cube["vv"][1].compute()
+
+
+def test_the_error_survives_the_way_between_processes_and_hides_signatures() -> None:
+    error = UnreadableGranule("OPERA_L2", "https://host/file.tif?token=secret", "cut short")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.granule, again.href, again.reason) == ("OPERA_L2", "https://host/file.tif", "cut short")
+    assert str(again) == "OPERA_L2: https://host/file.tif: cut short"
+    assert isinstance(again, PipelineError)
+
+
+def test_a_burst_that_is_covered_is_not_read_at_all(tmp_path: Path) -> None:
+    """The first burst fills the plane, so the second, whose file is gone, is never opened."""
+    pixels = power((200, 300), 1)
+    first = write_granule(tmp_path, START, {"vv": pixels}, burst="T121-000001-IW1")
+    second = write_granule(tmp_path, START, {"vv": pixels}, burst="T121-000002-IW1")
+    Path(second.hrefs[0][1]).unlink()
+    granules: list[Granule] = [first, replace(second)]
+    cube = open_cube(group_passes(granules, ROLWALING_DEG), native_grid(granules, EVERYWHERE))
+    np.testing.assert_array_equal(cube["vv"][0].values, pixels)
+
+
+def test_the_catalogue_may_spell_the_same_system_otherwise(tmp_path: Path) -> None:
+    scene = replace(write_granule(tmp_path, START, {"vv": power((200, 300), 1)}), crs=CRS.lower())
+    cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
+    assert cube["vv"].notnull().all()
