@@ -20,7 +20,7 @@ from distributed import Client
 from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
 
-from glaciolake.catalog.granule import Granule
+from glaciolake.catalog.granule import Band, Granule
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.grid import native_grid
 from glaciolake.pipeline.load import Backend, empty_slices, open_cube
