@@ -18,8 +18,9 @@ from matplotlib.lines import Line2D
 from glaciolake.catalog.lake import Lake
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.files import write_whole
+from glaciolake.pipeline.plot_key import key_of
 from glaciolake.pipeline.plot_map import draw_latest
-from glaciolake.pipeline.plot_panel import Panel, draw_panel, key_of, limits_km2
+from glaciolake.pipeline.plot_panel import Panel, draw_panel, limits_km2
 from glaciolake.pipeline.plot_style import FAINT, INK, MUTED
 from glaciolake.pipeline.series import area_table
 
@@ -149,7 +150,7 @@ def _words(
 def _caption(lake: Lake | None) -> str:
     parts = [
         "Tracks see a lake from different sides and their levels differ by geometry: compare within a panel. "
-        "A flagged slice is a state of the lake or the view, not a loss of water."
+        "A frozen or partly unseen lake is a state, not a loss of water."
     ]
     if lake is not None:
         parts.append(

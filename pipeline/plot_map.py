@@ -17,7 +17,7 @@ STRETCH = (2.0, 98.0)
 
 
 def draw_latest(axes: Axes, series: xr.Dataset, panel: Panel) -> None:
-    """Draw VV decibels and the lake's outline of the newest unflagged slice, or of the newest with an area.
+    """Draw VV decibels and the lake's outline of the newest open water, else the newest area.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def draw_latest(axes: Axes, series: xr.Dataset, panel: Panel) -> None:
 
 
 def newest_pass(panel: Panel) -> str | None:
-    """Pass id of the newest unflagged slice; else of the newest with an area; None where no area exists."""
+    """Pass id of the newest open water, else of the newest area; None where there is neither."""
     slices = panel.slices
     for some in (slices[slices["good"]], slices[slices["area"].notna()]):
         if len(some):
@@ -73,7 +73,8 @@ def _scale_bar(axes: Axes, spacing_m: float, shape: tuple[int, ...]) -> None:
     )
     x0, y = 0.06 * columns, 0.94 * rows
     halo = [effects.withStroke(linewidth=2.5, foreground="black")]
-    axes.plot([x0, x0 + length_m / spacing_m], [y, y], color="white", linewidth=2, path_effects=halo)
+    axes.plot([x0, x0 + length_m / spacing_m], [y, y], color="black", linewidth=4, solid_capstyle="butt")
+    axes.plot([x0, x0 + length_m / spacing_m], [y, y], color="white", linewidth=2, solid_capstyle="butt")
     text = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     axes.text(
         x0, y - 0.025 * rows, text, color="white", size=9.5, weight="bold", va="bottom", path_effects=halo

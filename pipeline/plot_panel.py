@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import date2num
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from glaciolake.catalog.lake import Lake
 from glaciolake.pipeline.plot_style import (
@@ -25,6 +22,7 @@ from glaciolake.pipeline.plot_style import (
     TRACK_COLOUR,
     Mark,
 )
+from glaciolake.pipeline.series import is_open_water
 from glaciolake.pipeline.trend import SUMMER_MONTHS, NoTrend, Trend, trend
 
 M2_PER_KM2 = 1e6
@@ -57,7 +55,8 @@ class Panel:
         ``T121``, ``descending``.
     slices
         Rows of `glaciolake.pipeline.series.area_table` with ``day`` (naive UTC), areas in km2 (``area``,
-        ``low``, ``high``; NaN for unseen), ``good`` and ``summer``.
+        ``low``, ``high``; NaN for unseen), ``good`` (open water), ``hidden`` (some shore behind terrain) and
+        ``summer``.
     fit
         Trend of the track, or why there is none.
     """
@@ -76,7 +75,8 @@ class Panel:
             area=area / M2_PER_KM2,
             low=np.minimum(table["area_lower_m2"].fillna(area), area - 2 * sigma) / M2_PER_KM2,
             high=np.maximum(table["area_upper_m2"].fillna(area), area + 2 * sigma) / M2_PER_KM2,
-            good=(table["flags"] == "") & area.notna(),
+            good=is_open_water(table),
+            hidden=table["flags"] != "",
             summer=table["time"].dt.month.isin(SUMMER_MONTHS),
         )
         state = str(table["orbit_state"].iloc[0]) if len(table) else ""
@@ -89,7 +89,7 @@ class Panel:
 
 
 def limits_km2(panels: list[Panel], lake: Lake | None) -> tuple[float, float]:
-    """Range of the common y axis, km2: every unflagged slice with its band, a bounded share of the rest."""
+    """Range of the common y axis, km2: all open water with its band, a bounded share of the rest."""
     if not panels:
         return 0.0, 1.0
     rows = pd.concat([panel.slices for panel in panels])
@@ -174,24 +174,32 @@ def _seen(axes: Axes, panel: Panel) -> None:
             days, run["low"], run["high"], color=panel.colour, alpha=0.16, linewidth=0, zorder=2
         )
         axes.plot(days, run["area"], color=panel.colour, linewidth=0.8, alpha=0.55, zorder=3)
-    for summer, size in ((False, 3.0), (True, 5.2)):
-        some = good[good["summer"] == summer]
+    for _, some in good.groupby(["summer", "hidden"]):
+        summer, hidden = bool(some["summer"].iloc[0]), bool(some["hidden"].iloc[0])
         axes.plot(
             some["day"].to_numpy(),
             some["area"],
-            "o",
-            color=panel.colour,
-            markersize=size,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
             zorder=5 if summer else 4,
+            **dot(panel.colour, summer, hidden),
         )
 
 
+def dot(colour: str, summer: bool, hidden: bool) -> dict[str, Any]:
+    """Style of open water: larger in summer, hollow where some of the shore is hidden."""
+    return {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 5.2 if summer else 3.0,
+        "markerfacecolor": "white" if hidden else colour,
+        "markeredgecolor": colour if hidden else "white",
+        "markeredgewidth": 0.9 if hidden else 0.5,
+    }
+
+
 def mark_of(flags: str) -> Mark | None:
-    """Return the mark of a slice by its flag words; None for an unflagged slice."""
+    """Return the mark of a slice by its flag words; None for open water."""
     words = flags.split()
-    return next((mark for mark in FLAG_MARKS if mark.flag and str(mark.flag.name).lower() in words), None)
+    return next((mark for mark in FLAG_MARKS if str(mark.flag.name).lower() in words), None)
 
 
 def _flagged(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
@@ -200,7 +208,7 @@ def _flagged(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
     seen = flagged[flagged["area"].between(low, high)]
     for mark in FLAG_MARKS:
         mine = seen[np.array([mark_of(words) == mark for words in seen["flags"]], dtype=bool)]
-        axes.plot(mine["day"].to_numpy(), mine["area"], **_glyph(mark), zorder=2.5)
+        axes.plot(mine["day"].to_numpy(), mine["area"], **glyph(mark), zorder=2.5)
     inset = 0.025 * (high - low)
     for some, level, marker in (
         (flagged[flagged["area"] > high], high - inset, "^"),
@@ -216,7 +224,8 @@ def _flagged(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
         axes.plot(some["day"].to_numpy(), np.full(len(some), level), marker=marker, zorder=2.5, **style)
 
 
-def _glyph(mark: Mark) -> dict[str, Any]:
+def glyph(mark: Mark) -> dict[str, Any]:
+    """Style of a slice that is not open water."""
     return {
         "linestyle": "none",
         "marker": mark.marker,
@@ -242,7 +251,7 @@ def _title(axes: Axes, panel: Panel) -> None:
     count = len(panel.slices)
     usable = int(panel.slices["good"].sum())
     head = f"{panel.track} {panel.orbit_state}"
-    tail = f"{count} slice{'s' if count != 1 else ''}, {usable} unflagged"
+    tail = f"{count} slice{'s' if count != 1 else ''}, {usable} of open water"
     at = axes.transAxes
     axes.annotate(head, (0, 1), (0, 7), at, "offset points", size=13, weight="bold", color=panel.colour)
     axes.annotate(tail, (0, 1), (len(head) * 8.6 + 8, 7), at, "offset points", size=10.5, color=MUTED)
@@ -259,32 +268,3 @@ def fit_words(fit: Trend | NoTrend) -> str:
     )
     p = "p < 0.001" if fit.p_value < 0.001 else f"p = {fit.p_value:.2g}"
     return f"{len(fit.years)} summers: {slope} ({low} to {high}) \u00d710\u00b3 m\u00b2/yr, {p}"
-
-
-def key_of(panels: list[Panel], lake: Lake | None) -> list[Artist]:
-    """Entries of the figure's key: only what occurs in it."""
-    rows = pd.concat([panel.slices for panel in panels])
-    colours = {panel.colour for panel in panels}
-    colour = colours.pop() if len(colours) == 1 else MUTED
-    dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": colour, "markeredgecolor": "white"}
-    found: list[Artist] = []
-    if rows["good"].any():
-        found = [
-            Line2D([], [], **dot, markersize=6, label="July to September"),
-            Line2D([], [], **dot, markersize=3.8, label="other months"),
-            Patch(facecolor=colour, alpha=0.2, label="2\u03c3 of the outline and unseen pixels"),
-        ]
-    marks = {mark_of(flags) for flags in rows.loc[rows["area"].notna(), "flags"]}
-    found += [Line2D([], [], **_glyph(mark), label=mark.label) for mark in FLAG_MARKS if mark in marks]
-    low, high = limits_km2(panels, lake)
-    if (rows["area"] > high).any() or (rows["area"] < low).any():
-        found.append(
-            Line2D([], [], linestyle="none", marker="^", color=MUTED, markersize=4.5, label="beyond the axis")
-        )
-    if rows["area"].isna().any():
-        found.append(Line2D([], [], marker="|", label="pass without an area", **EDGE_GLYPH))
-    if any(isinstance(panel.fit, Trend) for panel in panels):
-        found.append(Line2D([], [], color=INK, linewidth=1.4, label=TREND_LABEL))
-    if lake is not None:
-        found.append(Line2D([], [], color=MUTED, linewidth=0.9, dashes=(5, 3), label="published area"))
-    return found

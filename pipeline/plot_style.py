@@ -17,27 +17,25 @@ OUTLINE_COLOUR = "#f0e442"
 
 @dataclass(frozen=True)
 class Mark:
-    """How slices of one state are drawn.
+    """How slices of a state that is not open water are drawn.
 
     Attributes
     ----------
     flag
-        The state; None for slices without any.
+        The state.
     marker
         Matplotlib's marker.
     label
         Words for the key.
     """
 
-    flag: Flag | None
+    flag: Flag
     marker: str
     label: str
 
 
 FLAG_MARKS = (
-    Mark(Flag.TOUCHES_EDGE, "s", "reaches the edge of the area read"),
     Mark(Flag.INCOMPLETE, "D", "partly unseen"),
-    Mark(Flag.SHADOWED, "v", "radar shadow or layover"),
     Mark(Flag.FROZEN_SEASON, "x", "frozen season"),
 )
-"""In order of precedence: a slice of several states gets the first that fits, the season last."""
+"""In order of precedence: a slice of several states gets the first that fits."""

@@ -36,6 +36,9 @@ NUMBERS = (
 )
 COLUMNS = ("lake", "track", "orbit_state", "time", *NUMBERS, "flags", "pass_id", "version", "granules")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+NOT_OPEN_WATER = Flag.INCOMPLETE | Flag.FROZEN_SEASON
+"""States that come and go: such a slice says little about the lake's size. A shore behind terrain is behind it at
+every pass of the track, so those slices can be compared with each other."""
 SLICES_AT_ONCE = 16
 """Slices whose pixels are in memory together while outlines are drawn."""
 DEGREE_DIGITS = 6
@@ -82,6 +85,23 @@ def _rows_of(track: str, series: xr.Dataset) -> pd.DataFrame:
         }
     )
     return table.sort_values("time", kind="stable", ignore_index=True)[list(COLUMNS)]
+
+
+def is_open_water(table: pd.DataFrame) -> pd.Series[bool]:
+    """Tell the slices that measure the size of the lake: an area, the lake seen, not of the frozen season.
+
+    Parameters
+    ----------
+    table
+        Rows as `area_table` makes them.
+
+    Returns
+    -------
+    pandas.Series
+        (row,) bool.
+    """
+    states = set(flag_words(NOT_OPEN_WATER).split())
+    return table["area_m2"].notna() & np.array([states.isdisjoint(f.split()) for f in table["flags"]], bool)
 
 
 def write_series(

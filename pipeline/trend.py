@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
 from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.series import is_open_water
 
 Values = NDArray[np.float64]
 
@@ -75,11 +76,11 @@ def summer_areas(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``year``, ``area_m2`` (75 % quantile of the unflagged slices of July to September, m2) and
+        Columns ``year``, ``area_m2`` (75 % quantile of July to September, open water only, m2) and
         ``slices``, for years with at least three such slices; sorted by year.
     """
     times = pd.to_datetime(table["time"], utc=True)
-    usable = times.dt.month.isin(SUMMER_MONTHS) & (table["flags"] == "") & table["area_m2"].notna()
+    usable = times.dt.month.isin(SUMMER_MONTHS) & is_open_water(table)
     areas = table.loc[usable, "area_m2"].astype("float64").groupby(times[usable].dt.year)
     found = pd.DataFrame({"area_m2": areas.quantile(SUMMER_QUANTILE), "slices": areas.size()})
     return found[found["slices"] >= MIN_SLICES_PER_SUMMER].rename_axis("year").reset_index()
@@ -96,7 +97,7 @@ def trend(table: pd.DataFrame) -> Trend | NoTrend:
     Returns
     -------
     Trend or NoTrend
-        `NoTrend` says why: fewer than six summers with three unflagged slices each.
+        `NoTrend` says why: fewer than six summers with three slices of open water each.
 
     Raises
     ------

@@ -22,6 +22,7 @@ from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.plot import lake_figure, plot_lake
 from glaciolake.pipeline.plot_panel import TREND_LABEL, limits_km2, mark_of
 from glaciolake.pipeline.plot_style import FLAG_MARKS
+from glaciolake.pipeline.series import NOT_OPEN_WATER, flag_words
 from tests.pipeline.lake_series import days_of, lake_series
 
 LAKE = Lake(
@@ -75,7 +76,7 @@ def test_number_of_slices_and_source_of_the_published_area_are_written() -> None
     one = series()
     figure = lake_figure({"T121": one}, LAKE)
     unflagged = int((one["flags"] == 0).sum())
-    assert f"{one.sizes['time']} slices, {unflagged} unflagged" in words(figure)
+    assert f"{one.sizes['time']} slices, {unflagged} of open water" in words(figure)
     assert "1.54 km\u00b2: some inventory, 2015." in words(figure).replace("\n", " ")
     assert "published" not in words(lake_figure({"T121": one}, None)).lower()
 
@@ -88,7 +89,7 @@ def test_trend_is_drawn_only_where_it_is_allowed() -> None:
     assert "no trend: 3 summers" in words(figure) and "10 summers: +" in words(figure)
 
 
-def test_all_unflagged_slices_are_inside_the_axis_and_all_others_are_drawn() -> None:
+def test_all_open_water_is_inside_the_axis_and_all_others_are_drawn() -> None:
     one = series()
     one["area_m2"][np.flatnonzero(one["flags"] == Flag.FROZEN_SEASON)[0]] = 9e7
     figure = lake_figure({"T121": one}, LAKE)
@@ -103,12 +104,27 @@ def test_all_unflagged_slices_are_inside_the_axis_and_all_others_are_drawn() -> 
 
 
 def test_each_state_has_its_own_marker_and_a_key_only_where_it_occurs() -> None:
-    assert len({mark.marker for mark in FLAG_MARKS}) == len(FLAG_MARKS) == len(Flag)
-    assert mark_of("") is None
+    assert len({mark.marker for mark in FLAG_MARKS}) == len(FLAG_MARKS)
+    assert {mark.flag for mark in FLAG_MARKS} == set(NOT_OPEN_WATER)
+    assert mark_of("") is None and mark_of("shadowed touches_edge") is None
     for mark in FLAG_MARKS:
-        assert mark.flag is not None and mark_of(str(mark.flag.name).lower()) == mark
-    figure = lake_figure({"T121": series()}, None)
-    assert "frozen season" in words(figure) and "radar shadow" not in words(figure)
+        assert mark_of(flag_words(mark.flag | Flag.SHADOWED)) == mark
+    thawed = series("2022-05-01", "2022-11-30")
+    thawed["flags"][:] = 0
+    assert "frozen season" not in words(lake_figure({"T121": thawed}, None))
+    assert "frozen season" in words(lake_figure({"T121": series()}, None))
+
+
+def test_a_shore_behind_terrain_is_drawn_hollow_and_still_counts() -> None:
+    one = series()
+    before = lake_figure({"T121": one}, None)
+    assert "behind terrain" not in words(before)
+    one["flags"] = one["flags"] | np.uint8(Flag.SHADOWED)
+    after = lake_figure({"T121": one}, None)
+    assert "shore partly behind terrain" in words(after)
+    assert panels(before)[0].get_ylim() == panels(after)[0].get_ylim()
+    faces = [line.get_markerfacecolor() for line in panels(after)[0].lines if line.get_marker() == "o"]
+    assert faces == ["white", "white"]
 
 
 def test_one_slice_is_drawn_as_one_point(tmp_path: Path) -> None:
@@ -127,7 +143,7 @@ def test_a_series_without_any_area_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "none.svg").read_text().startswith("<?xml")
 
 
-def test_the_picture_is_of_the_newest_unflagged_slice_and_no_other_is_read() -> None:
+def test_the_picture_is_of_the_newest_open_water_slice_and_no_other_is_read() -> None:
     one = series().chunk(time=1)
     reads: list[int] = []
 

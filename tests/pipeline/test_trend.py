@@ -49,14 +49,21 @@ def test_one_scene_a_summer_is_no_summer() -> None:
     assert isinstance(trend(thin), NoTrend)
 
 
-def test_flagged_and_unseen_slices_do_not_enter_a_summer() -> None:
+def test_frozen_incomplete_and_unseen_slices_do_not_enter_a_summer() -> None:
     table = table_of("2023-01-01", "2023-12-31")
     clean = summer_areas(table)
-    spoilt = pd.concat([table, table.assign(area_m2=9e9, flags="shadowed"), table.assign(area_m2=np.nan)])
+    states = [table.assign(area_m2=9e9, flags=words) for words in ("incomplete", "shadowed frozen_season")]
+    spoilt = pd.concat([table, *states, table.assign(area_m2=np.nan)])
     pd.testing.assert_frame_equal(summer_areas(spoilt), clean)
     summer = table["time"].between("2023-07-01", "2023-09-30T23:59Z")
     assert clean["slices"].tolist() == [(summer & (table["flags"] == "")).sum()]
     assert summer.sum() > clean["slices"][0] > 3
+
+
+def test_a_shore_that_terrain_always_hides_does_not_take_the_trend_away() -> None:
+    table = table_of("2016-05-01", "2025-12-31")
+    hidden = table.assign(flags=(table["flags"] + " shadowed touches_edge").str.strip())
+    assert trend(hidden) == trend(table) and isinstance(trend(hidden), Trend)
 
 
 def test_two_tracks_are_never_fitted_together() -> None:
