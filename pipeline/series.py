@@ -37,7 +37,7 @@ NUMBERS = (
 COLUMNS = ("lake", "track", "orbit_state", "time", *NUMBERS, "flags", "pass_id", "version", "granules")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 NOT_OPEN_WATER = Flag.INCOMPLETE | Flag.FROZEN_SEASON
-"""States that come and go: such a slice says little about the lake's size. A shore behind terrain is behind it at
+"""States that come and go: such a slice says little about the lake's size. A shore behind terrain is so at
 every pass of the track, so those slices can be compared with each other."""
 SLICES_AT_ONCE = 16
 """Slices whose pixels are in memory together while outlines are drawn."""
