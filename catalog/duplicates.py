@@ -47,14 +47,14 @@ def newest(items: Iterable[pystac.Item]) -> tuple[tuple[pystac.Item, ...], tuple
         for _, item in sorted(
             group, key=lambda pair: (pair[0].created or _NEVER, pair[0].name), reverse=True
         ):
-            replaced = any(_replaces(winner, item) for winner in winners)
+            replaced = any(replaces(winner, item) for winner in winners)
             (superseded if replaced else winners).append(item)
         kept.extend(winners)
     return tuple(sorted(kept, key=_order)), tuple(sorted(superseded, key=_order))
 
 
-def _replaces(newer: pystac.Item, older: pystac.Item) -> bool:
-    """Whether the newer processing shows the older one's ground; crops of one product replace no other."""
+def replaces(newer: pystac.Item, older: pystac.Item) -> bool:
+    """Whether, of two items of one pass, the newer shows the older's ground; crops of one product do not."""
     if _product(newer) == _product(older):
         return newer.id == older.id
     old, new = shape(older.geometry or {}), shape(newer.geometry or {})

@@ -69,5 +69,5 @@ class Lattice:
 
 @lru_cache(maxsize=128)
 def _to_degrees(crs: str) -> Transformer:
-    """Return the projection's inverse. Making one costs more than reading a header, and threads may share it."""
+    """Return the projection's inverse; making one costs more than reading a header. Threads may share it."""
     return Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
