@@ -26,6 +26,8 @@ from glaciolake.pipeline.passes import Pass
 
 MASK_FILL = 255
 
+Box = tuple[int, int, int, int]  # top, left, bottom, right, grid pixels
+
 # What an environment variable sets already is left as it is.
 GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no sidecar files
@@ -123,7 +125,7 @@ def _sources(one: Pass, grid: GeoBox, band: Band, lattices: dict[Lattice, Lattic
             continue
         row_px, col_px = position_px(granule, grid)
         lattice = Lattice(granule.crs, granule.transform, granule.shape, row_px, col_px)
-        if _overlap(lattice, (0, 0, *grid.shape)):
+        if _overlap(lattice, tuple(grid.shape)):
             found.append(Source(granule.name, href, lattices.setdefault(lattice, lattice)))
     return tuple(found)
 
@@ -154,18 +156,13 @@ def read_block(block: Block, *, shape: tuple[int, int], dtype_name: str) -> NDAr
 
 
 def _fill_plane(plane: NDArray[Any], sources: Sequence[Source]) -> None:
-    """Mosaic sources into a plane (y, x) that holds only fill; only the box still empty is read of each."""
-    box: tuple[int, int, int, int] | None = (0, 0, *plane.shape)
-    for number, source in enumerate(sources):
-        target = _overlap(source.lattice, box) if box else None
-        if target is None:
-            continue
-        top, left, bottom, right = target
-        part = plane[top:bottom, left:right]
-        piece = _read_window(source, target, plane.dtype)
-        np.copyto(part, piece, where=_empty(part))
-        if number + 1 < len(sources):
-            box = _empty_box(plane)
+    """Mosaic sources into a plane (y, x) that holds only fill; of each, only the box still empty is read."""
+    for source in sources:
+        box = _empty_box(plane, source.lattice)
+        if box is not None:
+            top, left, bottom, right = box
+            part = plane[top:bottom, left:right]
+            np.copyto(part, _read_window(source, box, plane.dtype), where=_empty(part))
 
 
 def _empty(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -174,27 +171,31 @@ def _empty(values: NDArray[Any]) -> NDArray[np.bool_]:
     return empty
 
 
-def _empty_box(plane: NDArray[Any]) -> tuple[int, int, int, int] | None:
-    """Smallest box (top, left, bottom, right) around the pixels without a value; None where all have one."""
-    empty = _empty(plane)
+def _empty_box(plane: NDArray[Any], lattice: Lattice) -> Box | None:
+    """Smallest box around the pixels of a file that the plane still lacks; None where it lacks none."""
+    overlap = _overlap(lattice, plane.shape)
+    if overlap is None:
+        return None
+    top, left, bottom, right = overlap
+    empty = _empty(plane[top:bottom, left:right])
     rows = np.flatnonzero(empty.any(axis=1))
     if rows.size == 0:
         return None
     cols = np.flatnonzero(empty.any(axis=0))
-    return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+    return top + int(rows[0]), left + int(cols[0]), top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
 
 
-def _overlap(lattice: Lattice, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
-    """Part of a box of grid pixels (top, left, bottom, right) that a file covers, or None."""
-    top, left = max(box[0], lattice.row_px), max(box[1], lattice.col_px)
-    bottom = min(box[2], lattice.row_px + lattice.shape[0])
-    right = min(box[3], lattice.col_px + lattice.shape[1])
+def _overlap(lattice: Lattice, shape: tuple[int, ...]) -> Box | None:
+    """Part of a grid of that shape which a file covers; None where it covers none."""
+    top, left = max(0, lattice.row_px), max(0, lattice.col_px)
+    bottom = min(shape[0], lattice.row_px + lattice.shape[0])
+    right = min(shape[1], lattice.col_px + lattice.shape[1])
     return (top, left, bottom, right) if top < bottom and left < right else None
 
 
-def _read_window(source: Source, target: tuple[int, int, int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read_window(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Read one window of one file; its own nodata value becomes the cube's."""
-    top, left, bottom, right = target
+    top, left, bottom, right = box
     lattice = source.lattice
     window = Window(left - lattice.col_px, top - lattice.row_px, right - left, bottom - top)
     try:
