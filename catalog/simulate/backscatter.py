@@ -31,7 +31,7 @@ WATER_DB = {"vv": -18.7, "vh": -26.5}
 ICE_DB = {"vv": (-16.8, -13.4), "vh": (-23.5, -19.5)}
 """New ice, old ice."""
 WET_SNOW_DB = -1.2
-FORESLOPE_DB_PER_DEG = 0.06
+FORESLOPE_DB_PER_DEG = 0.09
 """What terrain correction leaves: slopes that face the radar stay brighter."""
 
 
@@ -81,7 +81,7 @@ class Ground:
         self.view = view
         self._offshore_m = view.at_facets(scene.offshore_m)
         self._front = view.at_facets(scene.front)
-        residual_db = np.clip(view.steepness_deg * FORESLOPE_DB_PER_DEG, -2.5, 3.0)
+        residual_db = np.clip(view.steepness_deg * FORESLOPE_DB_PER_DEG, -3.5, 4.0)
         self._land = from_db(view.at_facets(scene.texture) + residual_db)
 
     def look(self, season: Season, weather: Weather, rng: np.random.Generator) -> dict[str, Float]:

@@ -129,7 +129,7 @@ def _height(site: Site, offshore_m: Float, noise: Float) -> Float:
         np.maximum(out_m - 20.0, 0.0) * np.tan(np.radians(site.cliff_deg)),
         site.cliff_height_m + np.maximum(out_m - 300.0, 0.0) * 0.35,
     )
-    rough_m = noise * (4.0 + 0.10 * np.minimum(out_m, 900.0)) * np.minimum(out_m / 60.0, 1.0)
+    rough_m = noise * (6.0 + 0.12 * np.minimum(out_m, 900.0)) * np.minimum(out_m / 60.0, 1.0)
     height_m = site.level_m + moraine_m + valley_m * (1 - cliff) + wall_m * cliff + rough_m
     return np.where(offshore_m <= 0, site.level_m, np.maximum(height_m, site.level_m)).astype(np.float32)
 
@@ -138,7 +138,7 @@ def _fractal(shape: tuple[int, int], rng: np.random.Generator) -> Float:
     """Noise of mean 0 and standard deviation 1 whose amplitude falls with frequency as mountains' does."""
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
     frequency[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * np.maximum(frequency, 4 / shape[0]) ** -2.1
+    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * np.maximum(frequency, 6 / shape[0]) ** -2.0
     noise = np.fft.irfft2(spectrum, s=shape)
     unit: Float = (noise / noise.std()).astype(np.float32)
     return unit
@@ -148,5 +148,5 @@ def _texture(shape: tuple[int, int], rng: np.random.Generator) -> Float:
     """Draw the reflectivity of ground against its mean, dB: blobs of about 100 m and patches."""
     fine = gaussian_filter(rng.standard_normal(shape), 1.2)
     broad = gaussian_filter(rng.standard_normal(shape), 7.0)
-    texture: Float = (1.3 * fine / fine.std() + 1.2 * broad / broad.std()).astype(np.float32)
+    texture: Float = (1.5 * fine / fine.std() + 1.6 * broad / broad.std()).astype(np.float32)
     return texture
