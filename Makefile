@@ -16,7 +16,7 @@ OURS := $(VENV)/.made-by-glaciolake
 NEEDS := pyproject.toml $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help foreign demo test lint format constraints clean
+.PHONY: help foreign demo test lint format docs constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ lint: $(TEST_READY) ## ruff and mypy --strict
 format: $(TEST_READY) ## let ruff lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(TEST_READY) ## write the pages that are generated
+	$(BIN)/python docs/write_variables.py
 
 constraints: ## resolve every extra anew and write the pins of this Python
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"catalog"},
     "pipeline": {"catalog", "models", "cluster"},
 }
-CLUSTER_IS_SEEN_BY = {"cli_run.py", "config.py", "run.py"}
+CLUSTER_IS_SEEN_BY = {"__main__.py", "cli_run.py", "config.py", "run.py"}
 NEEDS_TORCH = {"glaciolake.models.train", "glaciolake.models.export", "glaciolake.models.network"}
 SKIPPED_FOLDERS = {".git", ".venv", "build", "dist", "demo", "runs"}
 NO_TEXT = {".onnx", ".png", ".tif", ".npz", ".gz", ".parquet", ".pt", ".safetensors"}
