@@ -28,7 +28,7 @@ def markdown() -> str:
         "",
         "Written by `make docs` from `catalog/variables.py`; a test fails when it is out of date.",
         "",
-        f"Store version {STORE_VERSION}: icechunk repository, Zarr v3, one group `<lake>/<track>`, with coordinates",
+        f"Store version {STORE_VERSION}: icechunk repository, Zarr v3, a group `<lake>/<track>`, coordinates",
         "`time` (sensing start, UTC), `y`, `x` (metres, pixel centres) and `spatial_ref` (CF grid mapping).",
         "`xarray` decodes packing and fill values: what you see has the units below, and NaN for no data.",
         "",
