@@ -160,7 +160,7 @@ def images_for(power: xr.Dataset, spec: ModelSpec) -> xr.DataArray:
         )
     bands = [_whole_slices(power[band]) for band in spec.bands]
     if spec.normalisation == "zscore" and bands[0].chunks is not None:
-        bands = [band.chunk(time=-1) for band in bands]
+        bands = [_joined(band, "time") for band in bands]
     images = xr.apply_ufunc(
         partial(stack_images, one=_normalisation(spec)),
         *bands,
@@ -291,4 +291,11 @@ def _whole_slices(power: xr.DataArray) -> xr.DataArray:
     if not {"y", "x"} <= set(power.dims):
         raise PipelineError(f"an image needs y and x; dims are {power.dims}, name them (time, y, x)")
     power = power.transpose(..., "y", "x")
-    return power if power.chunks is None else power.chunk(y=-1, x=-1)
+    return _joined(power, "y", "x")
+
+
+def _joined(power: xr.DataArray, *dims: str) -> xr.DataArray:
+    """One chunk along `dims`. Only the data: `DataArray.chunk` would make the coordinates lazy as well."""
+    if power.chunks is None:
+        return power
+    return power.copy(data=power.data.rechunk({power.get_axis_num(dim): -1 for dim in dims}))
