@@ -98,7 +98,7 @@ def _group_files(folder: Path) -> tuple[list[tuple[RtcName, dict[Band, Path]]], 
         raise CatalogError(f"{str(folder)!r} is no folder; give one that holds {_EXPECTED}")
     found: dict[tuple[Path, str], tuple[RtcName, dict[Band, Path]]] = {}
     refused: list[Refused] = []
-    for path in _tiffs(folder):
+    for path in _tiffs(folder, refused):
         try:
             name = parse_name(path.name)
         except UnknownName as error:
@@ -112,9 +112,21 @@ def _group_files(folder: Path) -> tuple[list[tuple[RtcName, dict[Band, Path]]], 
     return list(found.values()), refused
 
 
-def _tiffs(folder: Path) -> Iterator[Path]:
-    """Absolute paths of the TIFF files under a folder, sorted."""
-    for parent, folders, files in os.walk(folder.absolute(), followlinks=True):
+def _tiffs(folder: Path, refused: list[Refused]) -> Iterator[Path]:
+    """Absolute paths of the TIFF files under a folder, sorted; folders that cannot be listed are refused."""
+
+    def note(error: OSError) -> None:
+        refused.append(
+            Refused(str(error.filename), f"it cannot be listed ({error.strerror}); check permissions")
+        )
+
+    seen: set[Path] = set()
+    for parent, folders, files in os.walk(folder.absolute(), onerror=note, followlinks=True):
+        # A link may lead back up; without this the walk would go round until the path is too long.
+        if (real := Path(parent).resolve()) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         for file in sorted(files):
             if file.lower().endswith((".tif", ".tiff")):
