@@ -1,0 +1,85 @@
+"""Where work runs, as a closed and frozen model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dask.utils import parse_bytes
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}/?")
+WHOLE_MEMORY = "auto"
+
+
+class ClusterConfig(BaseModel):
+    """Workers of our own on this machine, or a scheduler that somebody else runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheduler: str | None = Field(
+        default=None,
+        description="Dask scheduler, tcp://host:8786 or tls://host:8786; null: workers on this machine.",
+    )
+    n_workers: int | None = Field(
+        default=None, ge=1, description="Worker processes on this machine; null starts one a core."
+    )
+    threads_per_worker: int = Field(
+        default=1, ge=1, description="Tasks at a time in a worker process; more processes beat more threads."
+    )
+    memory_limit: str = Field(
+        default=WHOLE_MEMORY,
+        description="Memory a worker may use before it is restarted, such as 4GiB; auto: its share.",
+    )
+    gpu: bool = Field(
+        default=False, description="Run the network only on workers that offer the resource GPU."
+    )
+    n_gpu_workers: int = Field(
+        default=1,
+        ge=1,
+        description="With gpu and on this machine: workers with a GPU each, beside n_workers for the rest.",
+    )
+    spill_folder: Path | None = Field(
+        default=None, description="Where workers on this machine put scratch files; null is the system's own."
+    )
+    connect_timeout_s: float = Field(
+        default=10.0, gt=0, description="How long to wait for the scheduler to answer, seconds."
+    )
+    workers_timeout_s: float = Field(
+        default=120.0, gt=0, description="How long to wait for a first worker, seconds."
+    )
+    tls_ca_file: Path | None = Field(
+        default=None, description="With tls://: certificate of the authority that signed the scheduler's."
+    )
+    tls_cert_file: Path | None = Field(default=None, description="With tls://: our own certificate.")
+    tls_key_file: Path | None = Field(default=None, description="With tls://: the key of our certificate.")
+
+    @field_validator("scheduler")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not ADDRESS.fullmatch(address):
+            raise ValueError(f"{address!r} is no scheduler address; write it like tcp://host:8786")
+        return address
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _is_size(cls, limit: str) -> str:
+        if limit != WHOLE_MEMORY:
+            try:
+                n_bytes = parse_bytes(limit)
+            except ValueError:
+                n_bytes = 0
+            if n_bytes < 2**26:
+                raise ValueError(
+                    f"{limit!r} is no memory limit of 64 MiB or more; write it like 4GiB, or auto"
+                )
+        return limit
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> ClusterConfig:
+        files = (self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
+        if any(files) and not all(files):
+            raise ValueError("give all of tls_ca_file, tls_cert_file and tls_key_file, or none of them")
+        if any(files) and not (self.scheduler or "").startswith(("tls://", "wss://")):
+            raise ValueError(f"TLS files go with a tls:// scheduler, not with {self.scheduler!r}")
+        return self

@@ -1,0 +1,137 @@
+"""What every worker has to know before its first task, early or late: options, a cookie file, a login, a log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from distributed import Worker
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from glaciolake.cluster.errors import ClusterError
+
+logger = logging.getLogger(__name__)
+
+SECRET = re.compile(
+    r"token|passw|secret|bearer|userpwd|api_?key|access_?key|credential|header(s|_file)?$", re.I
+)
+"""Option names whose values must not travel with a task or a plugin."""
+PACKAGE = "glaciolake"
+
+Provider = Callable[[], Mapping[str, str]]
+
+
+class WorkerSetup(WorkerPlugin):
+    """Prepare each worker process, also those that join later or come back after a crash.
+
+    Register it with ``client.register_plugin``; registering it again replaces it. What it sets is taken back when
+    it is unregistered.
+
+    Parameters
+    ----------
+    options
+        Environment variables, such as GDAL's configuration options. They travel through the scheduler in plain
+        text, so those that look like secrets are refused.
+    secrets
+        Called on the worker, with nothing; returns further variables. Give a function that the worker can
+        import and that looks where the worker has its login: its environment or a mounted file. What it
+        returns stays in the worker process.
+    cookies
+        Whether to give the worker process a cookie file of its own, which logins that redirect need.
+    log_level
+        Level of this package's messages on workers, such as ``INFO``.
+    """
+
+    name = "glaciolake-worker-setup"
+
+    def __init__(
+        self,
+        options: Mapping[str, str] | None = None,
+        *,
+        secrets: Provider | None = None,
+        cookies: bool = True,
+        log_level: str = "WARNING",
+    ) -> None:
+        self.options = dict(options or {})
+        for option in self.options:
+            if SECRET.search(option):
+                raise ClusterError(
+                    f"option {option} looks like a secret, and options travel in plain text; hand it over by "
+                    "`secrets`, a function that each worker calls for itself"
+                )
+        if log_level not in logging.getLevelNamesMapping():
+            known = ", ".join(logging.getLevelNamesMapping())
+            raise ClusterError(f"log level {log_level!r} is unknown; give one of {known}")
+        self.secrets = secrets
+        self.cookies = cookies
+        self.log_level = log_level
+        self._before: dict[str, str | None] = {}
+        self._cookie_file: Path | None = None
+        self._handler: logging.Handler | None = None
+        self._level_before = logging.NOTSET
+
+    def __repr__(self) -> str:
+        login = "secrets=***" if self.secrets else "secrets=None"
+        return f"WorkerSetup({self.options}, {login}, cookies={self.cookies}, log_level={self.log_level!r})"
+
+    def setup(self, worker: Worker) -> None:
+        """Set the worker's environment and logging up; called by Dask."""
+        variables = dict(self.options)
+        if self.cookies:
+            self._cookie_file = _own_file(Path(worker.local_directory))
+            variables |= dict.fromkeys(
+                ("GDAL_HTTP_COOKIEFILE", "GDAL_HTTP_COOKIEJAR"), str(self._cookie_file)
+            )
+        variables |= self._ask_for_secrets()
+        self._before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        self._start_log(str(worker.name))
+
+    def teardown(self, worker: Worker) -> None:
+        """Leave the worker as it was; called by Dask."""
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if self._cookie_file is not None:
+            self._cookie_file.unlink(missing_ok=True)
+        log = logging.getLogger(PACKAGE)
+        log.setLevel(self._level_before)
+        if self._handler is not None:
+            log.removeHandler(self._handler)
+            self._handler.close()
+
+    def _ask_for_secrets(self) -> dict[str, str]:
+        if self.secrets is None:
+            return {}
+        try:
+            return dict(self.secrets())
+        except Exception as error:
+            # the text of a provider's error may hold what it failed on
+            raise ClusterError(
+                f"the function that looks up this worker's login failed with {type(error).__name__}; check that "
+                "the login is in the worker's environment or mounted where the function looks"
+            ) from None
+
+    def _start_log(self, worker: str) -> None:
+        log = logging.getLogger(PACKAGE)
+        self._level_before = log.level
+        log.setLevel(self.log_level)
+        if not log.hasHandlers():
+            self._handler = logging.StreamHandler()
+            self._handler.setFormatter(
+                logging.Formatter(f"%(asctime)s {worker} %(levelname)s %(name)s: %(message)s")
+            )
+            log.addHandler(self._handler)
+
+
+def _own_file(folder: Path) -> Path:
+    """Make an empty file for this process alone, readable by its user alone."""
+    path = folder / f"cookies-{os.getpid()}.txt"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    return path
