@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pystac
+from pystac.errors import DeprecatedWarning
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.item_search import ItemSearch
@@ -72,6 +73,8 @@ class StacSource:
             with warnings.catch_warnings():
                 # What the server is able to do is judged from its answers, and said as an error.
                 warnings.simplefilter("ignore", PystacClientWarning)
+                # A superseded item is marked as deprecated; `newest` says so once more, in the answer.
+                warnings.simplefilter("ignore", DeprecatedWarning)
                 return self._sorted_out(self._items(io, request), request)
         except APIError as error:
             status = getattr(error, "status_code", None)

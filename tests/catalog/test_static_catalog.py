@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pystac
 import pytest
 from pystac.errors import DeprecatedWarning
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
+from shapely.geometry import box
 
+from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.granule import Granule
 from glaciolake.catalog.items import granule_of
 from glaciolake.catalog.request import Request
+from glaciolake.catalog.stac import StacSource
 from glaciolake.catalog.static_catalog import EVERYTHING, VERSION_EXTENSION, build
 from tests.catalog.rasters import HYP3, OPERA, OPERA_AGAIN, OPERA_LATER, write_hyp3, write_opera, write_rtc
 
@@ -89,6 +93,20 @@ def test_catalogue_gives_back_the_granules_of_the_folder(archive: Path) -> None:
     out = archive / "stac"
     built = build(FolderSource(archive), out)
     assert read(built.path) == sorted(granule_of(item) for item in (*found.items, *found.superseded))
+
+
+def test_search_of_the_catalogue_answers_as_the_folder_does(archive: Path, tmp_path: Path) -> None:
+    built = build(FolderSource(archive), archive / "stac")
+    source = StacSource(str(built.path), grids=BurstGrids(tmp_path / "grids.json"))
+    for request in (
+        EVERYTHING,
+        replace(EVERYTHING, tracks=(12,)),
+        replace(EVERYTHING, aoi=box(85, 27, 87, 28)),
+    ):
+        folder, catalogue = FolderSource(archive).find(request), source.find(request)
+        assert [granule_of(item) for item in catalogue.items] == [granule_of(item) for item in folder.items]
+        assert [item.id for item in catalogue.superseded] == [item.id for item in folder.superseded]
+        assert catalogue.refused == ()
 
 
 def test_images_and_catalogue_can_be_moved_together(archive: Path) -> None:
