@@ -15,43 +15,60 @@ from glaciolake.pipeline.compiled import Kernel, jittable
 
 N_BINS = 256
 BLOCK_PX = 4096
-"""Pixels binned before they are counted: their bin numbers stay in the first-level cache."""
+"""Pixels worked on at once, from a copy in the first-level cache: a plain copy keeps many loads in flight,
+where arithmetic straight from memory waits for each (a third of the time on 2048 x 2048)."""
 
 LANES = 4
 """Histograms counted side by side: neighbours often share a bin, and one counter would wait for itself."""
 
-NO_DATA = np.int32(N_BINS)
+ZERO, ONE, LAST = np.float32(0), np.float32(1), np.float32(N_BINS - 1)
+INFINITY = np.float32(np.inf)
 SIGN_OFF = np.int32(0x7FFFFFFF)
 INFINITY_BITS = np.int32(0x7F800000)
-LOWEST = np.int32(-0x7F800000)
+LOWEST_KEY = np.int32(-0x7F800001)  # where minus infinity sorts
+
+
+@jittable
+def _fetch(source: Any, near: Any) -> Any:
+    """Copy a block into `near` and give the part it fills."""
+    for i in range(source.size):
+        near[i] = source[i]
+    return near[: source.size]
 
 
 @jittable
 def _range_of(bits: Any) -> Any:
     """Smallest and largest finite value, as integers that sort as the floats do."""
     low = INFINITY_BITS
-    high = LOWEST
+    high = LOWEST_KEY
     for i in range(bits.size):
         key = bits[i] ^ ((bits[i] >> np.int32(31)) & SIGN_OFF)
         finite = (bits[i] & SIGN_OFF) < INFINITY_BITS
         low = min(low, key if finite else INFINITY_BITS)
-        high = max(high, key if finite else LOWEST)
+        high = max(high, key if finite else LOWEST_KEY)
     return low, high
 
 
 @jittable
-def _bins_of(values: Any, edges: Any, scale: Any, bins: Any) -> None:
-    """Write each pixel's bin; the guess by division may miss by one, so the edges decide."""
-    first = edges[0]
-    last = np.int32(N_BINS - 1)
+def _bins_of(values: Any, low: Any, high: Any, bins: Any) -> int:
+    """Write each pixel's bin, 0 where there is no data, and count those.
+
+    The guess by multiplication may miss by one, so the edges decide; computing them again as
+    `_edges_between` does is quicker than looking them up.
+    """
+    step = (high - low) / np.float32(N_BINS)
+    scale = np.float32(N_BINS) / (high - low)
     for i in range(values.size):
-        value = values[i]
-        finite = abs(value) < np.float32(np.inf)
-        guess = np.int32((value - first) * scale if finite else np.float32(0))
-        guess = min(max(guess, np.int32(0)), last)
-        lower = np.int32(1) if value < edges[guess] else np.int32(0)
-        upper = np.int32(1) if (value >= edges[guess + 1]) and (guess < last) else np.int32(0)
-        bins[i] = guess - lower + upper if finite else NO_DATA
+        value = values[i] if abs(values[i]) < INFINITY else low
+        guess = np.floor((value - low) * scale)
+        guess = guess if guess < LAST else LAST
+        below = ONE if value < guess * step + low else ZERO
+        above = ONE if (value >= (guess + ONE) * step + low) and (guess < LAST) else ZERO
+        bins[i] = np.uint8(np.int32(guess - below + above))
+    n_missing = 0
+    for i in range(values.size):
+        n_missing += 0 if abs(values[i]) < INFINITY else 1
+    return n_missing
 
 
 @jittable
@@ -82,11 +99,11 @@ def _edges_between(low: Any, high: Any, edges: Any) -> bool:
 @jittable
 def _levels_of(counts: Any, edges: Any, levels: Any, slopes: Any) -> None:
     """Write the grey level at each left edge and its rise to the next; beyond the last edge it stays 255."""
-    n_below = counts[0, 0]
-    n_all = counts[0, :N_BINS].sum()
+    n_below = counts[0]
+    n_all = counts.sum()
     seen = 0
     for i in range(N_BINS):
-        seen += counts[0, i]
+        seen += counts[i]
         levels[i] = np.float64((seen - n_below) * 255) / np.float64(n_all - n_below)
     for i in range(N_BINS - 1):
         slopes[i] = (levels[i + 1] - levels[i]) / (np.float64(edges[i + 1]) - np.float64(edges[i]))
@@ -94,57 +111,67 @@ def _levels_of(counts: Any, edges: Any, levels: Any, slopes: Any) -> None:
 
 
 @jittable
-def _histogram(values: Any, edges: Any, counts: Any, out: Any) -> None:
-    """Count the bins, and leave each pixel's bin in `out` (any number where there is no data)."""
-    scale = np.float32(N_BINS) / (edges[N_BINS] - edges[0])
-    bins = np.empty(BLOCK_PX, np.int32)
-    for first in range(0, values.size, BLOCK_PX):
-        block = values[first : first + BLOCK_PX]
-        _bins_of(block, edges, scale, bins[: block.size])
-        _count(bins[: block.size], counts)
-        kept = out[first : first + BLOCK_PX]
-        for i in range(kept.size):
-            kept[i] = bins[i]
-    for lane in range(1, LANES):
-        for i in range(N_BINS):
-            counts[0, i] += counts[lane, i]
+def _limits(bits: Any, near: Any) -> Any:
+    """Smallest and largest finite value of a slice; low is not below high where there are not two."""
+    ends = np.array([INFINITY_BITS, LOWEST_KEY])
+    for first in range(0, bits.size, BLOCK_PX):
+        low, high = _range_of(_fetch(bits[first : first + BLOCK_PX], near))
+        ends[0] = min(ends[0], low)
+        ends[1] = max(ends[1], high)
+    for i in range(2):
+        ends[i] = ends[i] ^ ((ends[i] >> np.int32(31)) & SIGN_OFF)
+    values = ends.view(np.float32)
+    return values[0], values[1]
 
 
 @jittable
-def _shade(values: Any, edges: Any, tables: Any, out: Any) -> None:
+def _histogram(values: Any, edges: Any, near: Any, out: Any) -> Any:
+    """Count the bins, and leave each pixel's bin in `out`."""
+    counts = np.zeros((LANES, N_BINS), np.int64)
+    for first in range(0, values.size, BLOCK_PX):
+        block = _fetch(values[first : first + BLOCK_PX], near)
+        bins = out[first : first + BLOCK_PX]
+        counts[0, 0] -= _bins_of(block, edges[0], edges[N_BINS], bins)
+        _count(bins, counts)
+    for lane in range(1, LANES):
+        for i in range(N_BINS):
+            counts[0, i] += counts[lane, i]
+    return counts[0]
+
+
+@jittable
+def _shade(values: Any, edges: Any, near: Any, tables: Any, out: Any) -> None:
     """Replace each pixel's bin in `out` by its grey level, cut to an integer; 0 where there is no data."""
     levels, slopes = tables
-    for i in range(values.size):
-        value = values[i]
-        which = out[i]
-        level = slopes[which] * (np.float64(value) - np.float64(edges[which])) + levels[which]
-        out[i] = np.uint8(np.int32(level if abs(value) < np.float32(np.inf) else 0.0))
+    for first in range(0, values.size, BLOCK_PX):
+        block = _fetch(values[first : first + BLOCK_PX], near)
+        greys = out[first : first + BLOCK_PX]
+        for i in range(block.size):
+            which = greys[i]
+            level = slopes[which] * (np.float64(block[i]) - np.float64(edges[which])) + levels[which]
+            greys[i] = np.uint8(np.int32(level if abs(block[i]) < INFINITY else 0.0))
 
 
 @jittable
 def _flat(values: Any, out: Any) -> None:
     for i in range(values.size):
-        out[i] = 255 if abs(values[i]) < np.float32(np.inf) else 0
+        out[i] = 255 if abs(values[i]) < INFINITY else 0
 
 
 def _equalise_slices(power: Any, bits: Any, out: Any) -> None:
     """Equalise each row of (slice, pixel)."""
     edges = np.empty(N_BINS + 1, np.float32)
-    ends = np.empty(2, np.int32)
     levels = np.empty(N_BINS)
     slopes = np.empty(N_BINS)
+    near = np.empty(BLOCK_PX, np.float32)
     for piece in range(power.shape[0]):
-        low, high = _range_of(bits[piece])
-        ends[0] = low ^ ((low >> np.int32(31)) & SIGN_OFF)
-        ends[1] = high ^ ((high >> np.int32(31)) & SIGN_OFF)
-        limits = ends.view(np.float32)
-        if not (low < high and _edges_between(limits[0], limits[1], edges)):
+        low, high = _limits(bits[piece], near.view(np.int32))
+        if not (low < high and _edges_between(low, high, edges)):
             _flat(power[piece], out[piece])
             continue
-        counts = np.zeros((LANES, N_BINS + 1), np.int64)
-        _histogram(power[piece], edges, counts, out[piece])
+        counts = _histogram(power[piece], edges, near, out[piece])
         _levels_of(counts, edges, levels, slopes)
-        _shade(power[piece], edges, (levels, slopes), out[piece])
+        _shade(power[piece], edges, near, (levels, slopes), out[piece])
 
 
 def _signature() -> Any:
