@@ -137,7 +137,8 @@ def _is_asked(name: RtcName, asked: dict[str, list[str]]) -> bool:
         if not first <= name.sensing_start.strftime("%Y-%m-%dT%H:%M:%S") <= last:
             return False
     for edges in asked.get("bounding_box", []):
-        if not box(*map(float, edges.split(","))).intersects(Polygon(FOOTPRINTS[name.burst])):
+        west, south, east, north = map(float, edges.split(","))
+        if not box(west, south, east, north).intersects(Polygon(FOOTPRINTS[name.burst])):
             return False
     return True
 
