@@ -154,7 +154,7 @@ def _caption(lake: Lake | None) -> str:
     ]
     if lake is not None:
         parts.append(
-            f"Published area {lake.area_km2:.2f} km2: {lake.area_source}.".replace("km2", "km\u00b2")
+            f"Published area {lake.area_km2:.3g} km2: {lake.area_source}.".replace("km2", "km\u00b2")
         )
     parts.append("Contains modified Copernicus Sentinel data.")
     return " ".join(parts)
