@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +23,11 @@ def build(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the catalogue.")],
 ) -> None:
     """Write a static STAC catalogue of a folder of RTC GeoTIFFs; the files stay where they are."""
+    from glaciolake.catalog.folder import FolderSource
     from glaciolake.catalog.static_catalog import build as build_catalog
 
-    found = build_catalog(folder, out)
-    typer.echo(f"{len(found.items)} items, {len(found.superseded)} superseded: {out / 'catalog.json'}")
+    found = build_catalog(FolderSource(folder), out)
+    typer.echo(f"{found.items} items, {found.superseded} superseded: {found.path}")
     for one in found.refused:
         typer.echo(f"not used: {one.name}: {one.reason}", err=True)
     if found.refused:
@@ -52,7 +54,7 @@ def search(  # noqa: PLR0913  # a command has an option for everything that peop
     wanted = find_lakes(lake, load_lakes(registry))[0]
     last = end.replace(tzinfo=UTC) + timedelta(days=1)
     request = Request(wanted.aoi, start.replace(tzinfo=UTC), last, tracks=wanted.tracks)
-    found = open_source(source, credentials=find_credentials()).find(request)
+    found = open_source(source, credentials=find_credentials(os.environ, Path.home())).find(request)
     for item in found.items:
         if as_json:
             typer.echo(json.dumps(item.to_dict(include_self_link=False)))

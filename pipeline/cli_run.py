@@ -29,6 +29,7 @@ def demo(
     Needs no network, no account and no GPU. The archive has real OPERA names, cloud-optimised GeoTIFFs and a
     STAC catalogue; the scenes are simulated and the true lake areas are known.
     """
+    from glaciolake.catalog.folder import FolderSource
     from glaciolake.catalog.simulate.archive import write_archive
     from glaciolake.catalog.static_catalog import build
     from glaciolake.pipeline.config import load_config
@@ -38,7 +39,7 @@ def demo(
     if not (archive / "catalog" / "catalog.json").exists():
         typer.echo(f"Writing a simulated OPERA archive to {archive}")
         write_archive(archive, seed=seed)
-        build(archive, archive / "catalog")
+        build(FolderSource(archive), archive / "catalog")
     settings = load_config(
         None, {"source": str(archive / "catalog" / "catalog.json"), "store": str(store), "lakes": DEMO_LAKES}
     )

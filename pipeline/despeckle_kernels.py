@@ -20,6 +20,9 @@ from glaciolake.pipeline.window import ENHANCED_LEE, LEE, MEAN, Method
 TILE_PX = 512
 """Columns worked on at once: the sums of a 7 x 7 window then take 200 kB, less than any L2 cache."""
 
+STRIDE_PX = 64
+"""Lines are padded to this, so that the vector loops have no remainder."""
+
 F32 = np.float32
 LOG2_E = F32(1.4426950408889634)
 LN_2 = F32(0.6931471805599453)
@@ -68,9 +71,9 @@ def _read_row(row: Any, first: int, value: Any, square: Any, valid: Any) -> None
 @jittable
 def _sum_along_x(levels: Any, parts: Any, out: Any) -> None:
     """Sum windows of the line levels[0]; levels[k] is left with the sums of 2**k neighbours."""
+    n = levels.shape[1] - (1 << (levels.shape[0] - 1))
     for level in range(1, levels.shape[0]):
         step = 1 << (level - 1)
-        n = levels.shape[1] - 2 * step + 1
         _add(levels[level - 1, :n], levels[level - 1, step : step + n], levels[level, :n])
     n = out.size
     second = levels[parts[1, 0], parts[1, 1] : parts[1, 1] + n]
@@ -195,8 +198,8 @@ def _finish_row(centre: Any, moments: Any, n_valid: Any, method: Any, out: Any) 
     elif method.kind == LEE:
         _lee_row(centre, moments, n_valid, noise, out)
     elif method.kind == ENHANCED_LEE:
-        octaves = np.empty(out.size, np.int32)
-        rest = np.empty(out.size, np.float32)
+        octaves = np.empty(moments[0].size, np.int32)
+        rest = np.empty(moments[0].size, np.float32)
         _exponents_row(moments, noise, F32(method.damping), octaves, rest)
         _enhanced_row(centre, moments[0], n_valid, (octaves.view(np.float32), rest), out)
     else:
@@ -223,16 +226,23 @@ def _parts(window_px: int) -> NDArray[np.int64]:
 
 
 @jittable
+def _padded(width: int) -> int:
+    """Next multiple of `STRIDE_PX`."""
+    return -(-width // STRIDE_PX) * STRIDE_PX
+
+
+@jittable
 def _filter_tile(image: Any, out: Any, rows: Any, columns: Any, method: Any) -> None:
     """Filter out[rows, columns] of one slice."""
-    width = columns[1] - columns[0]
     reach = method.window_px // 2
     parts = _parts(method.window_px)
     n_levels = parts[-1, 0] + 1
-    line = np.zeros((2, n_levels, width + 2 * reach))
-    line_valid = np.zeros((n_levels, width + 2 * reach), np.uint16)
-    ring = np.empty((2, n_levels, method.window_px, width))
-    ring_valid = np.empty((n_levels, method.window_px, width), np.uint16)
+    width = _padded(columns[1] - columns[0])
+    length = _padded(width + 2 * reach) + (1 << (n_levels - 1))
+    line = np.zeros((2, n_levels, length))
+    line_valid = np.zeros((n_levels, length), np.uint16)
+    ring = np.zeros((2, n_levels, method.window_px, width))
+    ring_valid = np.zeros((n_levels, method.window_px, width), np.uint16)
     sums = np.empty((2, width))
     n_valid = np.empty(width, np.uint16)
     moments = np.empty(width, np.float32), np.empty(width, np.float32)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from distributed import Client, as_completed
@@ -116,7 +118,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
 
 def plan_run(config: RunConfig, store: Store) -> Plan:
     """Plan a run: what the source has for the lakes asked for and the store has not."""
-    source = open_source(config.source, credentials=find_credentials())
+    source = open_source(config.source, credentials=find_credentials(os.environ, Path.home()))
     ref = resolve(config.model, engine=config.engine)
     return make_plan(config, _lakes(config), source, store, (ref, read_spec(ref)))
 

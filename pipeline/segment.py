@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from glaciolake.models.predict import water_probability
 
+from glaciolake.models.predict import water_probability
 from glaciolake.models.spec import ModelRef
 
 
