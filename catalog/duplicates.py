@@ -37,8 +37,7 @@ def newest(items: Iterable[pystac.Item]) -> tuple[tuple[pystac.Item, ...], tuple
         Both sorted by (sensing start, id).
     """
     passes: dict[tuple[object, ...], list[tuple[Granule, pystac.Item]]] = defaultdict(list)
-    for item in items:
-        granule = granule_of(item)
+    for granule, item in _once(items):
         passes[granule.sensor, granule.sensing_start, granule.burst].append((granule, item))
     kept: list[pystac.Item] = []
     superseded: list[pystac.Item] = []
@@ -53,10 +52,20 @@ def newest(items: Iterable[pystac.Item]) -> tuple[tuple[pystac.Item, ...], tuple
     return tuple(sorted(kept, key=_order)), tuple(sorted(superseded, key=_order))
 
 
+def _once(items: Iterable[pystac.Item]) -> list[tuple[Granule, pystac.Item]]:
+    """Drop repetitions of an item; of copies at two addresses the one that sorts first stays."""
+    found: dict[str, tuple[Granule, pystac.Item]] = {}
+    for item in items:
+        granule = granule_of(item)
+        if item.id not in found or granule.hrefs < found[item.id][0].hrefs:
+            found[item.id] = granule, item
+    return list(found.values())
+
+
 def replaces(newer: pystac.Item, older: pystac.Item) -> bool:
     """Whether, of two items of one pass, the newer shows the older's ground; crops of one product do not."""
     if _product(newer) == _product(older):
-        return newer.id == older.id
+        return False
     old, new = shape(older.geometry or {}), shape(newer.geometry or {})
     return bool(old.intersection(new).area >= _SAME_FOOTPRINT * old.area)
 

@@ -49,7 +49,7 @@ class FolderSource:
     path: Path
 
     def find(self, request: Request) -> Found:
-        """Return what lies there and was asked for.
+        """Return what lies there and was asked for; damage is reported where the name fits the request.
 
         Raises
         ------

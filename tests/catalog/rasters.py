@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,9 @@ def write_rtc(
     shape: tuple[int, int] = (40, 50),
     tags: dict[str, str] | None = None,
 ) -> Path:
-    """Write one band of speckle-like values; each path has values of its own."""
+    """Write one band of speckle-like values; each name has values of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(len(path.name)).gamma(4.4, 0.02, shape)
+    values = np.random.default_rng(zlib.crc32(path.name.encode())).gamma(4.4, 0.02, shape)
     with rasterio.open(
         path,
         "w",

@@ -89,6 +89,15 @@ def test_newer_burst_on_a_grid_moved_by_a_pixel_replaces_the_older() -> None:
     assert ids(newest([old, new])[0]) == [new.id]
 
 
+def test_item_that_a_search_repeats_is_neither_kept_twice_nor_its_own_loser() -> None:
+    name = opera("20240916T080000")
+    here = make_item(name, LATTICE, {"vv": BandFile("/archive/a.tif")})
+    mirror = make_item(name, LATTICE, {"vv": BandFile("/mirror/a.tif")})
+    for order in ([here, mirror, here], [mirror, here, mirror]):
+        kept, superseded = newest(order)
+        assert ([one.assets["vv"].href for one in kept], superseded) == (["/archive/a.tif"], ())
+
+
 def test_incomplete_item_is_refused_not_dropped() -> None:
     bare = item(opera("20240916T080000"))
     del bare.properties["sat:relative_orbit"]

@@ -220,7 +220,7 @@ def test_composite_under_the_name_of_a_measurement_is_refused(tmp_path: Path) ->
     assert "has 3 bands where a layer has one" in reason(find(tmp_path))
 
 
-def test_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_to_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     path = write_opera(tmp_path)[0]
     path.unlink()
     path.symlink_to(tmp_path / "gone.tif")

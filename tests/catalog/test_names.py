@@ -154,6 +154,23 @@ def test_three_spellings_of_a_burst_are_one(text: str) -> None:
     assert opera_utils_burst(text) == "t012_023790_iw1"
 
 
+@given(
+    start=st.datetimes(datetime(2014, 4, 3), datetime(2099, 1, 1)),
+    created=st.datetimes(datetime(2014, 4, 3), datetime(2099, 1, 1)),
+    burst=st.from_regex(r"T(00[1-9]|0[1-9][0-9]|1[0-6][0-9]|17[0-5])-[0-9]{6}-IW[123]", fullmatch=True),
+    sensor=st.sampled_from(["S1A", "S1B", "S1C", "S1D"]),
+    layer=st.sampled_from(["", "_VV.tif", "_VH.tif", "_mask.tif", ".h5", ".iso.xml.md5"]),
+)
+def test_every_name_that_is_built_is_read_back(
+    start: datetime, created: datetime, burst: str, sensor: str, layer: str
+) -> None:
+    text = f"OPERA_L2_RTC-S1_{burst}_{start:%Y%m%dT%H%M%S}Z_{created:%Y%m%dT%H%M%S}Z_{sensor}_30_v1.0{layer}"
+    name = parse_name(text)
+    assert (name.file_name, name.burst, name.sensor) == (text, burst, sensor)
+    assert name.sensing_start == start.replace(microsecond=0, tzinfo=UTC)
+    assert name.created == created.replace(microsecond=0, tzinfo=UTC)
+
+
 @given(st.integers(1, 175), st.integers(1, 375887), st.integers(1, 3))
 def test_burst_spellings_round_trip(track: int, number: int, swath: int) -> None:
     burst = f"T{track:03d}-{number:06d}-IW{swath}"

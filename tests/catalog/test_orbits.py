@@ -10,11 +10,14 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pyproj import Geod
 from rasterio.warp import transform_bounds
 
 from glaciolake.catalog.errors import CatalogError, UnknownName
 from glaciolake.catalog.names import parse_name
-from glaciolake.catalog.orbits import Orbit, burst_orbit, scene_orbit
+from glaciolake.catalog.orbits import BURST_S, ORBIT_S, Orbit, burst_orbit, burst_place, scene_orbit
 
 TSHO_ROLPA = (86.476, 27.861)
 TILICHO = (83.853, 28.692)
@@ -80,6 +83,48 @@ def test_track_repeats_after_twelve_days_and_after_no_fewer() -> None:
     assert scene_orbit(start + timedelta(days=12 * 150), *TSHO_ROLPA).relative_orbit == 12
     # Another Sentinel-1 flies the same track on any other day: the day alone says nothing, place and time do.
     assert scene_orbit(start + timedelta(days=5), *TSHO_ROLPA).relative_orbit == 12
+
+
+@given(
+    number=st.integers(1, 375_887),
+    swath=st.integers(1, 3),
+    phase_days=st.integers(0, 11),
+    cycle=st.integers(-170, 200),
+    early_s=st.floats(0, 80),
+)
+def test_burst_number_place_and_time_agree_for_every_satellite_of_the_family(
+    number: int, swath: int, phase_days: int, cycle: int, early_s: float
+) -> None:
+    since_cycle_s = (number - 1) * BURST_S
+    since_node_s = since_cycle_s % ORBIT_S
+    # A second from the node or from the turning points, track and direction are a matter of definition.
+    assume(min(abs(since_node_s - quarter * ORBIT_S / 4) for quarter in range(5)) > 30)
+    burst = f"T{int(since_cycle_s // ORBIT_S) + 1:03d}-{number:06d}-IW{swath}"
+    day = timedelta(days=12 * cycle + phase_days)
+    start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=583250 + since_cycle_s - early_s) + day
+    assert scene_orbit(start, *burst_place(burst)) == burst_orbit(burst)
+
+
+@pytest.mark.parametrize(
+    ("burst", "longitude_deg", "latitude_deg"),
+    [("T012-023790-IW1", 86.56, 27.80), ("T121-258662-IW2", 86.48, 27.86), ("T019-039569-IW3", 83.85, 28.69)],
+)
+def test_burst_lies_where_the_lake_is_that_it_shows(
+    burst: str, longitude_deg: float, latitude_deg: float
+) -> None:
+    east_deg, north_deg = burst_place(burst)
+    assert abs(east_deg - longitude_deg) < 0.6 and abs(north_deg - latitude_deg) < 0.3
+
+
+def test_every_recorded_burst_lies_within_55_km_of_where_its_number_puts_it(shared_data: Path) -> None:
+    table = pd.read_parquet(sorted((shared_data / "api" / "opera_granule_tables").glob("*.parquet"))[0])
+    table = table.drop_duplicates("jpl_burst_id")
+    assert len(table) > 10
+    for burst, outline in zip(
+        table["jpl_burst_id"], shapely.from_wkb(table["geometry"].to_numpy()), strict=True
+    ):
+        centre = outline.centroid
+        assert Geod(ellps="WGS84").inv(*burst_place(burst), centre.x, centre.y)[2] < 55_000
 
 
 @pytest.mark.parametrize("hours", [1, 3, 6, 9])
