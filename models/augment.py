@@ -65,7 +65,7 @@ def scale_db(power: Float32, spec: ModelSpec) -> Float32:
     low_db, high_db = spec.clip_db
     floor, ceiling = 10 ** (low_db / 10), 10 ** (high_db / 10)
     gamma0_db = 10 * np.log10(np.clip(np.nan_to_num(power, nan=floor), floor, ceiling))
-    return ((gamma0_db - low_db) / (high_db - low_db)).astype(np.float32)
+    return np.clip((gamma0_db - low_db) / (high_db - low_db), 0, 1).astype(np.float32)
 
 
 def vary(sample: Sample, random: np.random.Generator, *, size_px: int) -> tuple[Float32, Bool]:

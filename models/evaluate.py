@@ -47,7 +47,7 @@ class Row(NamedTuple):
     Attributes
     ----------
     scenes
-        Which scenes: ``all``, a lake, or a lake and track.
+        Which scenes: ``all``, ``chips as published``, a lake, or a lake and track.
     network
         Score of the network.
     blind
@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
     @property
     def skill(self) -> float:
-        """Share of the best constant's error that looking at the radar removes; 0 is none, below 0 is harm."""
+        """Share of the best constant's error that looking at the radar removes; 0 is none, below 0 harm."""
         best = max(score.iou for score in self.blind.values())
         return 1 - (1 - self.network.iou) / (1 - best) if best < 1 else 0.0
 
@@ -80,12 +80,13 @@ def evaluate(ref: ModelRef, train: Sequence[Sample], test: Sequence[Sample]) -> 
     Returns
     -------
     list[Row]
-        All scenes, then every lake, then every lake and track.
+        All scenes, those whose chips are published, then every lake, then every lake and track.
     """
     spec = read_spec(ref)
     found = [water_probability(images_of(sample, spec), ref)[0] >= spec.threshold for sample in test]
     masks = {"network": found} | {name: blind_masks(train, test, know) for name, know in BLIND.items()}
     groups = {"all": list(range(len(test)))}
+    groups["chips as published"] = [i for i, sample in enumerate(test) if not sample.rebuilt]
     for name_of in (lambda sample: sample.lake, lambda sample: " ".join(sample.key)):
         for name in sorted({name_of(sample) for sample in test}):
             groups[name] = [i for i, sample in enumerate(test) if name_of(sample) == name]
@@ -96,7 +97,7 @@ def evaluate(ref: ModelRef, train: Sequence[Sample], test: Sequence[Sample]) -> 
 def blind_masks(
     train: Sequence[Sample], test: Sequence[Sample], know: Callable[[Sample], Hashable]
 ) -> list[Bool]:
-    """Majority label of the training scenes that share what is known with a test scene; of its lake if none."""
+    """Majority label of the training scenes that share what is known of a test scene; else of its lake."""
     masks = []
     for sample in test:
         alike = [other for other in train if know(other) == know(sample)]

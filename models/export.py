@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ def export(network: torch.nn.Module, spec: ModelSpec, path: Path, *, encoder: st
     import onnx
 
     model = onnx.load_from_string(_trace(network.cpu().float().eval(), channels(spec)))
+    _part_twins(model)
     _append_sigmoid(model)
     _halve_kernels(model)
     onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json(), ENCODER_KEY: encoder})
@@ -63,10 +65,7 @@ def load_network(ref: ModelRef) -> torch.nn.Module:
     network = build_network(read_spec(ref), encoder=metadata(ref).get(ENCODER_KEY, ENCODER))
     state = network.state_dict()
     weights = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in state if name in stored}
-    used = [
-        name for name in state if not name.startswith(UNUSED) and not name.endswith("num_batches_tracked")
-    ]
-    missing = [name for name in used if name not in weights]
+    missing = [name for name in _used(state) if name not in weights]
     if missing:
         raise ModelError(
             f"{ref.path} lacks {len(missing)} weights of its encoder, first {missing[0]!r}; it was not "
@@ -101,6 +100,27 @@ def _trace(network: torch.nn.Module, n_channels: int) -> bytes:
             dynamo=False,
         )
         return file.read_bytes()
+
+
+def _used(names: Iterable[str]) -> list[str]:
+    """Names of the weights a network computes with."""
+    return [
+        name for name in names if not name.startswith(UNUSED) and not name.endswith("num_batches_tracked")
+    ]
+
+
+def _part_twins(model: Any) -> None:
+    """Give every weight its own numbers again: the exporter merges equal ones into one and its copies."""
+    import onnx
+
+    stored = {item.name: item for item in model.graph.initializer}
+    for node in list(model.graph.node):
+        if node.op_type == "Identity" and node.input[0] in stored:
+            twin = onnx.TensorProto()
+            twin.CopyFrom(stored[node.input[0]])
+            twin.name = node.output[0]
+            model.graph.initializer.append(twin)
+            model.graph.node.remove(node)
 
 
 def _append_sigmoid(model: Any) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class TrainConfig(BaseModel):
-    """One training run; the same configuration gives the same network up to rounding."""
+    """One training run; repeated, it gives the same network up to rounding where `max_s` does not bind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,9 @@ class TrainConfig(BaseModel):
     )
     average: float = Field(default=0.99, ge=0, lt=1, description="Share the averaged weights keep each step.")
     check_every: int = Field(default=100, ge=1, description="Steps between looks at the validation part.")
-    max_s: float = Field(default=3600, gt=0, description="Training stops after so many seconds.")
+    max_s: float = Field(
+        default=3600, gt=0, description="The run ends after so many seconds, if steps last longer."
+    )
 
 
 def train(config: TrainConfig) -> Path:
@@ -54,7 +56,8 @@ def train(config: TrainConfig) -> Path:
     Returns
     -------
     Path
-        The checkpoint: a torch file of ``weights`` (state dict) and ``threshold``.
+        The checkpoint: a torch file of ``weights`` (state dict), ``threshold``, ``validation_iou``, ``step``
+        and ``seconds``.
     """
     import torch
 
@@ -65,18 +68,21 @@ def train(config: TrainConfig) -> Path:
     logger.info("labels dropped=%d %s", len(dropped), {name: len(part) for name, part in parts.items()})
     config.out.mkdir(parents=True, exist_ok=True)
     run = _Run(config, build_network(config.spec, encoder=config.encoder))
-    best, start = -1.0, time.monotonic()
+    best, spent_s, start = -1.0, 0.0, time.monotonic()
     for step in range(config.steps):
         batch = draw_batch(parts["train"], random, config.spec, count=config.batch, size_px=config.size_px)
-        loss = run.step(batch, rate=_rate(step, config))
-        last = step + 1 == config.steps or time.monotonic() - start > config.max_s
+        loss = run.step(batch, rate=_rate(step, spent_s, config))
+        spent_s = time.monotonic() - start
+        last = step + 1 == config.steps or spent_s > config.max_s
         if (step + 1) % config.check_every == 0 or last:
-            threshold, iou = best_threshold(parts["validation"], run.predict(parts["validation"]))
-            logger.info("step=%d loss=%.3f threshold=%.2f iou=%.4f s=%.0f", step + 1, loss, threshold, iou,
-                        time.monotonic() - start)  # fmt: skip
+            network, threshold, iou = _check(run, parts["train"], parts["validation"])
+            logger.info(
+                "step=%d loss=%.3f threshold=%.2f iou=%.4f s=%.0f", step + 1, loss, threshold, iou, spent_s
+            )
             if iou > best:
                 best = iou
-                run.save(config.out / "best.pt", threshold=threshold, iou=iou, step=step + 1)
+                facts = {"threshold": threshold, "validation_iou": iou, "step": step + 1, "seconds": spent_s}
+                torch.save({"weights": network.state_dict(), **facts}, config.out / "best.pt")
         if last:
             break
     return config.out / "best.pt"
@@ -108,12 +114,12 @@ def loss_on_valid(logits: torch.Tensor, water: torch.Tensor, valid: torch.Tensor
     return 0.4 * (entropy * valid).sum() / n_valid + 0.3 * dice.mean() + 0.3 * focal
 
 
-def _rate(step: int, config: TrainConfig) -> float:
-    """Learning rate: up over the first twentieth, then down a cosine to a hundredth."""
+def _rate(step: int, spent_s: float, config: TrainConfig) -> float:
+    """Learning rate: up over the first twentieth, then down a cosine as steps or seconds are used up."""
     warm = max(1, config.steps // 20)
     if step < warm:
         return config.learning_rate * (step + 1) / warm
-    done = (step - warm) / max(1, config.steps - warm)
+    done = min(1.0, max((step - warm) / max(1, config.steps - warm), spent_s / config.max_s))
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
@@ -138,9 +144,9 @@ class _Run:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        images, water, valid = (torch.from_numpy(array).to(self.device) for array in batch)
+        water, valid = (torch.from_numpy(array).to(self.device) for array in batch[1:])
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.network(images.contiguous(memory_format=torch.channels_last))
+            logits = self.network(self._images(batch.images))
         loss = loss_on_valid(logits[:, 0].float(), water, valid)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -154,28 +160,51 @@ class _Run:
                     self.average[name].copy_(value)
         return float(loss.detach())
 
-    def predict(self, samples: list[Sample]) -> list[Float32]:
-        """Water probability of whole scenes by the averaged weights."""
+    def averaged(self, batches: Iterable[Batch]) -> torch.nn.Module:
+        """Network with the averaged weights, its normalisation measured on training batches.
+
+        Averaged weights have never seen a batch: with the running statistics of other weights a network of
+        100 steps scored 0.46 on the validation part, with its own 0.76.
+        """
         import torch
 
         network = build_network(self.config.spec, encoder=self.config.encoder)
         network.load_state_dict(self.average)
-        network = on_device(network, self.device).eval()
+        network = on_device(network, self.device).train()
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.momentum = None  # a plain mean over the batches
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
+            for batch in batches:
+                network(self._images(batch.images))
+        return network.eval()
 
-        def logits_of(images: Float32) -> Float32:
-            tensor = torch.from_numpy(images).to(self.device).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
-                return np.asarray(torch.sigmoid(network(tensor).float())[:, 0].cpu().numpy())
-
-        return predict_samples(samples, self.config.spec, logits_of)
-
-    def save(self, path: Path, *, threshold: float, iou: float, step: int) -> None:
-        """Keep the averaged weights with what was found on the validation part."""
+    def predict(self, network: torch.nn.Module, samples: list[Sample]) -> list[Float32]:
+        """Water probability of whole scenes."""
         import torch
 
-        torch.save({"weights": self.average, "threshold": threshold}, path)
-        facts = {"threshold": threshold, "validation_iou": iou, "step": step}
-        path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
+        def water_of(images: Float32) -> Float32:
+            with torch.inference_mode():
+                return np.asarray(torch.sigmoid(network(self._images(images)))[:, 0].cpu().numpy())
+
+        return predict_samples(samples, self.config.spec, water_of)
+
+    def _images(self, images: Float32) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(images).to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+def _check(run: _Run, train: list[Sample], validation: list[Sample]) -> tuple[torch.nn.Module, float, float]:
+    """Network as it would be shipped now, the threshold that serves validation best, and the score there."""
+    config, random = run.config, np.random.default_rng(run.config.seed + 1)
+    batches = (
+        draw_batch(train, random, config.spec, count=config.batch, size_px=config.size_px) for _ in range(12)
+    )
+    network = run.averaged(batches)
+    threshold, iou = best_threshold(validation, run.predict(network, validation))
+    return network, threshold, iou
 
 
 def main() -> None:
