@@ -6,12 +6,15 @@ Run from the repository root: ``python -m benchmarks.bench_load --passes 30 --re
 from __future__ import annotations
 
 import argparse
+import pickle
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +37,7 @@ from glaciolake.pipeline.grid import native_grid, position_px
 from glaciolake.pipeline.load import open_cube
 from glaciolake.pipeline.load_odc import bare_items
 from glaciolake.pipeline.passes import Pass, group_passes
-from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, SPACING_M, power, write_granule
+from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, SPACING_M, granule, power, write_granule
 
 SHAPE = (1200, 2400)
 SEAM_ROW = 1000  # the second burst starts here, so two bursts overlap by 200 rows
@@ -77,9 +80,9 @@ def seam_grid(granules: Sequence[Granule]) -> GeoBox:
 def full_items(passes: Sequence[Pass]) -> list[pystac.Item]:
     """Items as a catalogue has them, with bounding boxes."""
     items = bare_items(passes)
-    granules = [granule for one in passes for granule in one.granules]
-    for item, granule in zip(items, granules, strict=True):
-        footprint = GeoBox(granule.shape, Affine(*granule.transform), granule.crs).extent.to_crs("EPSG:4326")
+    granules = [here for one in passes for here in one.granules]
+    for item, here in zip(items, granules, strict=True):
+        footprint = GeoBox(here.shape, Affine(*here.transform), here.crs).extent.to_crs("EPSG:4326")
         item.geometry, item.bbox = footprint.json, list(footprint.boundingbox)
     return items
 
@@ -110,10 +113,10 @@ def plain_stackstac(items: Sequence[pystac.Item], grid: GeoBox) -> da.Array:
 def raw_plane(one: Pass, grid: GeoBox) -> NDArray[np.float32]:
     """Open every burst, read its part of the window, first valid pixel wins."""
     plane = np.full(grid.shape, np.nan, "float32")
-    for granule in one.granules:
-        row_px, col_px = position_px(granule, grid)
-        top, bottom = max(0, row_px), min(grid.shape[0], row_px + granule.shape[0])
-        with rasterio.open(granule.href("vv")) as file:
+    for here in one.granules:
+        row_px, col_px = position_px(here, grid)
+        top, bottom = max(0, row_px), min(grid.shape[0], row_px + here.shape[0])
+        with rasterio.open(here.href("vv")) as file:
             window = Window(-col_px, top - row_px, grid.shape[1], bottom - top)
             part = plane[top:bottom]
             np.copyto(part, file.read(1, window=window), where=np.isnan(part))
@@ -124,63 +127,115 @@ def raw_serial(passes: Sequence[Pass], grid: GeoBox) -> NDArray[np.float32]:
     return np.stack([raw_plane(one, grid) for one in passes])
 
 
+class Times:
+    """Seconds of one reader's repeats."""
+
+    def __init__(self) -> None:
+        self.build: list[float] = []
+        self.two_threads: list[float] = []
+        self.one_thread: list[float] = []
+        self.cpu: list[float] = []
+        self.n_tasks = 0
+
+    def add_serial(self, work: Callable[[], object]) -> None:
+        """Time one run on one thread, on the wall and in the processor."""
+        wall, processor = time.perf_counter(), time.process_time()
+        work()
+        self.one_thread.append(time.perf_counter() - wall)
+        self.cpu.append(time.process_time() - processor)
+
+
 def measure(
     builders: dict[str, Callable[[], da.Array]], raw: Callable[[], NDArray[np.float32]], repeats: int
 ) -> None:
-    """Print medians of interleaved repeats, and check every result against the raw loop."""
+    """Print medians (best) of interleaved repeats, and check every result against the raw loop."""
     truth = raw()
-    build_s: dict[str, list[float]] = {name: [] for name in builders}
-    threads_s: dict[str, list[float]] = {name: [] for name in builders}
-    serial_s: dict[str, list[float]] = {name: [] for name in (*builders, "raw rasterio loop")}
-    tasks: dict[str, int] = {}
+    times = {name: Times() for name in (*builders, "raw rasterio loop")}
     for _ in range(repeats):
         for name, build in builders.items():
-            start = time.perf_counter()
+            start_s = time.perf_counter()
             cube = build()
-            build_s[name].append(time.perf_counter() - start)
-            tasks[name] = len(dict(dask.base.optimize(cube)[0].__dask_graph__()))
+            times[name].build.append(time.perf_counter() - start_s)
+            times[name].n_tasks = len(dict(dask.base.optimize(cube)[0].dask))
             with ThreadPoolExecutor(2) as pool:
-                start = time.perf_counter()
+                start_s = time.perf_counter()
                 result = cube.compute(scheduler="threads", pool=pool)
-                threads_s[name].append(time.perf_counter() - start)
+                times[name].two_threads.append(time.perf_counter() - start_s)
             np.testing.assert_array_equal(result, truth, err_msg=name)
-            start = time.perf_counter()
-            cube.compute(scheduler="synchronous")
-            serial_s[name].append(time.perf_counter() - start)
-        start = time.perf_counter()
-        raw()
-        serial_s["raw rasterio loop"].append(time.perf_counter() - start)
-    print("| reader | build ms | tasks | 2 threads s | 1 thread s |\n|---|---|---|---|---|")
-    for name in builders:
+            times[name].add_serial(partial(cube.compute, scheduler="synchronous"))
+        times["raw rasterio loop"].add_serial(raw)
+    print("| reader | build ms | tasks | 2 threads s | 1 thread s | CPU s |\n|---|---|---|---|---|---|")
+    for name, one in times.items():
+        build_ms = f"{1e3 * statistics.median(one.build):.0f}" if one.build else "-"
         print(
-            f"| {name} | {1e3 * statistics.median(build_s[name]):.0f} | {tasks[name]} | "
-            f"{statistics.median(threads_s[name]):.3f} | {statistics.median(serial_s[name]):.3f} |"
+            f"| {name} | {build_ms} | {one.n_tasks or '-'} | {shown(one.two_threads)} | "
+            f"{shown(one.one_thread)} | {shown(one.cpu)} |"
         )
-    print(f"| raw rasterio loop | - | - | - | {statistics.median(serial_s['raw rasterio loop']):.3f} |")
+
+
+def shown(seconds: Sequence[float]) -> str:
+    """Median and best."""
+    return f"{statistics.median(seconds):.3f} ({min(seconds):.3f})" if seconds else "-"
+
+
+def graphs(n_passes: int) -> None:
+    """Print what a long series costs before a pixel is read; no files are needed for that."""
+    first = datetime(2014, 10, 3, 23, 59, 59, tzinfo=UTC)
+    url = "https://cumulus.asf.earthdatacloud.nasa.gov/OPERA/OPERA_L2_RTC-S1"
+    granules = []
+    for number in range(n_passes):
+        for burst in range(2):
+            start = first + timedelta(days=6 * number, seconds=2.7 * burst)
+            x_m, y_m = ORIGIN_M[0], ORIGIN_M[1] - burst * SEAM_ROW * SPACING_M
+            bare = granule(
+                start,
+                burst=f"T121-25866{burst}-IW2",
+                shape=SHAPE,
+                transform=Affine(SPACING_M, 0, x_m, 0, -SPACING_M, y_m),
+            )
+            granules.append(replace(bare, hrefs=(("vv", f"{url}/{bare.name}/{bare.name}_VV.tif"),)))
+    passes, grid = group_passes(granules, ROLWALING_DEG), seam_grid(granules)
+    items = full_items(passes)
+    print(f"\n{len(items)} files -> {len(passes)} passes, graph only")
+    print("| reader | build s | tasks before, after optimising | pickled MB |\n|---|---|---|---|")
+    for name, build in readers(passes, grid, items).items():
+        start_s = time.perf_counter()
+        cube = build()
+        took_s = time.perf_counter() - start_s
+        before, after = len(dict(cube.dask)), len(dict(dask.base.optimize(cube)[0].dask))
+        print(f"| {name} | {took_s:.2f} | {before}, {after} | {len(pickle.dumps(cube.dask)) / 1e6:.2f} |")
+
+
+def readers(
+    passes: Sequence[Pass], grid: GeoBox, items: Sequence[pystac.Item]
+) -> dict[str, Callable[[], da.Array]]:
+    """All that are compared."""
+    return {
+        "native, 1 slice a chunk": lambda: ours(passes, grid, "native", 1),
+        "native, 4 slices a chunk": lambda: ours(passes, grid, "native", 4),
+        "native, 8 slices a chunk": lambda: ours(passes, grid, "native", 8),
+        "backend odc, 8 slices a chunk": lambda: ours(passes, grid, "odc", 8),
+        "backend stackstac, 8 slices a chunk": lambda: ours(passes, grid, "stackstac", 8),
+        "plain odc-stac, time=1": lambda: plain_odc(items, grid, 1),
+        "plain odc-stac, time=10": lambda: plain_odc(items, grid, 10),
+        "plain stackstac + mosaic": lambda: plain_stackstac(items, grid),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passes", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--graph-passes", type=int, default=500)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         granules = archive(Path(folder), options.passes)
         passes = group_passes(granules, ROLWALING_DEG)
         grid = seam_grid(granules)
         items = full_items(passes)
-        builders: dict[str, Callable[[], da.Array]] = {
-            "native, 1 slice a chunk": lambda: ours(passes, grid, "native", 1),
-            "native, 4 slices a chunk": lambda: ours(passes, grid, "native", 4),
-            "native, 8 slices a chunk": lambda: ours(passes, grid, "native", 8),
-            "backend odc, 8 slices a chunk": lambda: ours(passes, grid, "odc", 8),
-            "backend stackstac, 8 slices a chunk": lambda: ours(passes, grid, "stackstac", 8),
-            "plain odc-stac, time=1": lambda: plain_odc(items, grid, 1),
-            "plain odc-stac, time=10": lambda: plain_odc(items, grid, 10),
-            "plain stackstac + mosaic": lambda: plain_stackstac(items, grid),
-        }
         print(f"{len(items)} files of {SHAPE} px -> {len(passes)} passes of {tuple(grid.shape)} px")
-        measure(builders, lambda: raw_serial(passes, grid), options.repeats)
+        measure(readers(passes, grid, items), lambda: raw_serial(passes, grid), options.repeats)
+    graphs(options.graph_passes)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from glaciolake.catalog.granule import Band
@@ -61,14 +62,14 @@ def read_stackstac(passes: Sequence[Pass], grid: GeoBox, band: Band, slices_per_
         chunksize=(1, 1, *grid.shape),
     )
     index = {name: number for number, name in enumerate(stack["id"].values.tolist())}
-    layers = stack.data[:, 0] if index else stack.data
+    bare = xr.DataArray(stack.data, dims=stack.dims)  # its many labels would be sliced with every pass
     slices = []
     for one in passes:
         # It drops what lies outside the grid or lacks the band; what it keeps of a pass lies together.
         kept = [index[granule.name] for granule in one.granules if granule.name in index]
         if kept:
-            part = layers[kept[0] : kept[-1] + 1]
-            slices.append(stackstac.mosaic(part, axis=0, reverse=True, nodata=fill))
+            part = bare[kept[0] : kept[-1] + 1, 0]
+            slices.append(stackstac.mosaic(part, axis=0, reverse=True, nodata=fill).data)
         else:
             slices.append(da.full(tuple(grid.shape), fill, dtype=fill.dtype, chunks=-1))
     cube: da.Array = da.stack(slices).rechunk({0: slices_per_chunk})
