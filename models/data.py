@@ -6,16 +6,19 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
+from rasterio.warp import transform
 from scipy import ndimage
 
+from glaciolake.catalog.granule import OrbitState, track_name
+from glaciolake.catalog.orbits import Orbit, scene_orbit
 from glaciolake.models.errors import ModelError
 
 Float32 = NDArray[np.float32]
@@ -24,9 +27,6 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Part = Literal["train", "validation", "test"]
 
 PAIR_SIDE_PX = 256
-# Days since 2020-01-01 modulo the 12-day repeat of Sentinel-1A, over the central Himalaya.
-TRACK_OF_PHASE = {3: "T121", 8: "T019", 1: "T092", 7: "T012", 0: "T085", 5: "T158"}
-ASCENDING = {"T012", "T085", "T158"}
 MIN_LABEL_IOU = 0.5
 _PAIR = re.compile(r"(?P<lake>[A-Za-z]+)_(?P<start>\d{8}T\d{6})_(?P<id>[0-9A-F]{4})\.tif")
 _CHIP = re.compile(r"S1[A-D]_IW_(?P<start>\d{8}T\d{6})_.*_(?P<id>[0-9A-F]{4})_VV\.tif")
@@ -44,6 +44,8 @@ class Sample:
         Acquisition start, UTC.
     track
         Relative orbit, as ``T121``.
+    direction
+        Flight direction.
     power
         (y, x), above 0 (1, linear power), float32; NaN is no data.
     water
@@ -55,6 +57,7 @@ class Sample:
     lake: str
     start: datetime
     track: str
+    direction: OrbitState
     power: Float32
     water: Bool
     rebuilt: bool = False
@@ -69,18 +72,23 @@ class Sample:
         """(y, x), True where there are data."""
         return np.isfinite(self.power)
 
-    @property
-    def direction(self) -> str:
-        """Flight direction."""
-        return "ascending" if self.track in ASCENDING else "descending"
 
+class Chip(NamedTuple):
+    """A published radar chip.
 
-def track_of(day: date) -> str:
-    """Relative orbit of a Sentinel-1A pass over the central Himalaya, from its day (UTC)."""
-    phase = (day - date(2020, 1, 1)).days % 12
-    if phase not in TRACK_OF_PHASE:
-        raise ModelError(f"no Sentinel-1A track crosses the labelled lakes on {day} (day {phase} of 12)")
-    return TRACK_OF_PHASE[phase]
+    Attributes
+    ----------
+    lake
+        Name of its folder.
+    power
+        (y, x), above 0 (1, linear power), float32; NaN is no data.
+    place
+        Longitude and latitude of its centre, degrees.
+    """
+
+    lake: str
+    power: Float32
+    place: tuple[float, float]
 
 
 def read_samples(pairs: Path, chips: Path) -> list[Sample]:
@@ -101,22 +109,27 @@ def read_samples(pairs: Path, chips: Path) -> list[Sample]:
     names = {path.name: _PAIR.fullmatch(path.name) for path in sorted((pairs / "images").glob("*.tif"))}
     if not names:
         raise ModelError(f"no labelled image *.tif in {pairs / 'images'}; check the folder of the pairs")
-    power = _read_chips(chips)
-    tracks = {(lake, track_of(_time(start).date())) for lake, start, _ in power}
-    typical = {key: _typical(power, key) for key in tracks}
+    published = _read_chips(chips)
     samples = []
     for name, match in names.items():
         if match is None:
             raise ModelError(f"{name} is not <lake>_<start>_<id>.tif; remove it from {pairs / 'images'}")
         lake, start = match["lake"], _time(match["start"])
-        track = track_of(start.date())
+        of_lake = [chip for chip in published.values() if chip.lake == lake]
+        if not of_lake:
+            raise ModelError(
+                f"no chip with data of {lake} in {chips}, so its place is unknown; add its folder"
+            )
+        orbit = scene_orbit(start, *of_lake[0].place)
         water = _read(pairs / "masks" / name) > 0
-        chip = power.get((lake, match["start"], match["id"]))
-        rebuilt = chip is None
+        chip = published.get((match["start"], match["id"], lake))
         if chip is None:
-            chip = rebuild_power(_read(pairs / "images" / name), water, typical[lake, track])
-        valid = np.isfinite(chip)
-        samples.append(Sample(lake, start, track, chip, cut_centre(water, chip.shape) & valid, rebuilt))
+            power = rebuild_power(_read(pairs / "images" / name), water, _typical(published, lake, orbit))
+        else:
+            power = chip.power
+        lake_px = cut_centre(water, power.shape) & np.isfinite(power)
+        track = track_name(orbit.relative_orbit)
+        samples.append(Sample(lake, start, track, orbit.orbit_state, power, lake_px, chip is None))
     return sorted(samples, key=lambda sample: (sample.lake, sample.start))
 
 
@@ -226,30 +239,38 @@ def _read(path: Path) -> NDArray[np.uint8]:
     return band
 
 
-def _read_chips(chips: Path) -> dict[tuple[str, str, str], Float32]:
-    """(lake, start, id) to power (y, x), NaN where the file has 0; chips without any data are left out."""
-    power: dict[tuple[str, str, str], Float32] = {}
+def _read_chips(chips: Path) -> dict[tuple[str, str, str], Chip]:
+    """(start, id, lake) to chip, NaN where the file has 0; chips without any data are left out."""
+    published: dict[tuple[str, str, str], Chip] = {}
     for path in sorted(chips.glob("*/*_VV.tif")):
         match = _CHIP.fullmatch(path.name)
         if match is None:
             continue
         with rasterio.open(path) as file:
             band: Float32 = file.read(1)
+            centre = file.transform @ (file.width / 2, file.height / 2)
+            (longitude,), (latitude,) = transform(file.crs, "EPSG:4326", [centre[0]], [centre[1]])
         if band.any():
-            power[path.parent.name, match["start"], match["id"]] = np.where(
-                band > 0, band, np.float32(np.nan)
-            )
-    if not power:
+            power = np.where(band > 0, band, np.float32(np.nan))
+            lake = path.parent.name
+            published[match["start"], match["id"], lake] = Chip(lake, power, (longitude, latitude))
+    if not published:
         raise ModelError(
             f"no chip <lake>/S1?_IW_*_VV.tif with data in {chips}; check the folder of the chips"
         )
-    return power
+    return published
 
 
-def _typical(power: dict[tuple[str, str, str], Float32], key: tuple[str, str]) -> Float32:
+def _typical(published: dict[tuple[str, str, str], Chip], lake: str, orbit: Orbit) -> Float32:
     """Median power (y, x) of a lake and track; dates on another grid than the first are left out."""
-    chips = [chip for (lake, start, _), chip in power.items() if (lake, track_of(_time(start).date())) == key]
-    same = np.stack([chip for chip in chips if chip.shape == chips[0].shape])
+    alike = [
+        chip.power
+        for (start, _, where), chip in published.items()
+        if where == lake and scene_orbit(_time(start), *chip.place) == orbit
+    ]
+    if not alike:
+        raise ModelError(f"no other chip of {lake} on {orbit} to rebuild a lost one from; remove its pair")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a pixel without data on every date stays NaN
+        same = np.stack([power for power in alike if power.shape == alike[0].shape])
         return np.asarray(np.nanmedian(same, axis=0), np.float32)

@@ -9,11 +9,15 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from glaciolake.catalog.granule import OrbitState
 from glaciolake.models.data import Bool, Float32, Sample, put_centre
 from glaciolake.models.spec import ModelSpec
 
 SHAPE = (40, 52)
-PHASE_DAYS = {"T121": 3, "T085": 12}  # days after 2020-01-01
+PASSES: dict[str, tuple[datetime, OrbitState]] = {
+    "T121": (datetime(2020, 1, 4, 0, 11, 30, tzinfo=UTC), "descending"),
+    "T085": (datetime(2020, 1, 13, 12, 22, tzinfo=UTC), "ascending"),
+}
 
 
 def ellipse(shape: tuple[int, int] = SHAPE, *, right_px: int = 0) -> Bool:
@@ -33,9 +37,10 @@ def scene(water: Bool, *, seed: int = 0) -> Float32:
 
 def sample(*, lake: str = "upper", track: str = "T121", cycle: int = 0, right_px: int = 0) -> Sample:
     """One labelled scene, `cycle` repeats of 12 days after the first."""
-    start = datetime(2020, 1, 1, 0, 11, tzinfo=UTC) + timedelta(days=PHASE_DAYS[track] + 12 * cycle)
+    first, direction = PASSES[track]
     water = ellipse(right_px=right_px)
-    return Sample(lake, start, track, scene(water, seed=cycle), water)
+    start = first + timedelta(days=12 * cycle)
+    return Sample(lake, start, track, direction, scene(water, seed=cycle), water)
 
 
 def write_data_set(folder: Path, samples: list[Sample], *, lost_chips: int = 0) -> tuple[Path, Path]:

@@ -15,24 +15,16 @@ from glaciolake.models.data import (
     put_centre,
     read_samples,
     split,
-    track_of,
 )
 from glaciolake.models.errors import ModelError
 from tests.models.scenes import SHAPE, ellipse, sample, write_data_set
 
 
-def test_track_follows_from_the_day() -> None:
-    assert track_of(date(2020, 1, 4)) == "T121"
-    assert track_of(date(2023, 2, 26)) == "T085"
-    with pytest.raises(ModelError, match=r"2020-01-03 \(day 2 of 12\)"):
-        track_of(date(2020, 1, 3))
-
-
 def test_pairs_are_read_with_the_power_of_their_chips(tmp_path: Path) -> None:
     written = [sample(cycle=cycle) for cycle in range(3)] + [sample(track="T085")]
     read = read_samples(*write_data_set(tmp_path, written))
-    assert [(one.lake, one.start, one.track) for one in read] == sorted(
-        (one.lake, one.start, one.track) for one in written
+    assert [(one.lake, one.start, one.track, one.direction) for one in read] == sorted(
+        (one.lake, one.start, one.track, one.direction) for one in written
     )
     for one, other in zip(read, sorted(written, key=lambda one: one.start), strict=True):
         np.testing.assert_array_equal(one.power, other.power)
@@ -64,6 +56,15 @@ def test_a_file_that_is_no_pair_is_named(tmp_path: Path) -> None:
     pairs, chips = write_data_set(tmp_path, [sample()])
     (pairs / "images" / "notes.tif").write_bytes(b"")
     with pytest.raises(ModelError, match=r"notes\.tif is not <lake>"):
+        read_samples(pairs, chips)
+
+
+def test_a_lake_without_any_chip_is_named(tmp_path: Path) -> None:
+    pairs, chips = write_data_set(tmp_path, [sample(), sample(lake="lower")], lost_chips=1)
+    with pytest.raises(ModelError, match="no chip with data of lower"):
+        read_samples(pairs, chips)
+    pairs, chips = write_data_set(tmp_path / "other", [sample(), sample(track="T085")], lost_chips=1)
+    with pytest.raises(ModelError, match=r"no other chip of upper on .*85"):
         read_samples(pairs, chips)
 
 
@@ -113,6 +114,7 @@ def test_the_published_pairs_read_as_the_card_says(shared_data: Path) -> None:
         ("imjaTsho", "2022-07-25"),
         ("tilichoTsho", "2023-05-29"),  # break-up of the ice
     }
+    assert {one.track for one in samples if one.lake == "tilichoTsho"} == {"T019", "T092", "T158"}
     assert {name: len(part) for name, part in split(kept).items()} == {
         "train": 129,
         "validation": 20,
