@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glaciolake.catalog.variables import Surface
 from glaciolake.pipeline.plot_panel import Panel
 from glaciolake.pipeline.plot_style import FAINT, MUTED, OUTLINE_COLOUR
+from glaciolake.pipeline.series import texts_of
 
 STRETCH = (2.0, 98.0)
 """Percentiles of the decibels that become black and white."""
@@ -36,7 +37,7 @@ def draw_latest(axes: Axes, series: xr.Dataset, panel: Panel) -> None:
     if pass_id is None or "gamma0_vv_db" not in series:
         axes.text(0.5, 0.5, "no picture", transform=axes.transAxes, ha="center", va="center", color=MUTED)
         return
-    one = series.isel(time=int(np.flatnonzero(series["pass_id"].values.astype(str) == pass_id)[0]))
+    one = series.isel(time=texts_of(series, "pass_id").index(pass_id))
     _picture(axes, one["gamma0_vv_db"].values.astype("float64"), one["surface"].values, one)
     day = np.datetime_as_string(one["time"].values, unit="D")
     axes.annotate(

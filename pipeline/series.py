@@ -72,7 +72,7 @@ def area_table(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:
 
 
 def _rows_of(track: str, series: xr.Dataset) -> pd.DataFrame:
-    texts = {name: series[name].values.astype(str) for name in ("pass_id", "version", "granules")}
+    texts = {name: texts_of(series, name) for name in ("pass_id", "version", "granules")}
     table = pd.DataFrame(
         {
             "lake": str(series.attrs["lake"]),
@@ -85,6 +85,11 @@ def _rows_of(track: str, series: xr.Dataset) -> pd.DataFrame:
         }
     )
     return table.sort_values("time", kind="stable", ignore_index=True)[list(COLUMNS)]
+
+
+def texts_of(series: xr.Dataset, name: str) -> list[str]:
+    """Values (time,) of a text variable, whichever of numpy's text types the store's reader chose."""
+    return [str(text) for text in series[name].values]
 
 
 def is_open_water(table: pd.DataFrame) -> pd.Series[bool]:

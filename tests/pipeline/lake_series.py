@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -65,9 +68,12 @@ def lake_series(
             "valid_fraction": (time, (area / upper).astype("float32")),
             "shadow_fraction": (time, np.zeros(len(days), "float32")),
             "flags": (time, flags),
-            "pass_id": (time, [f"{track}_S1A_{day:%Y%m%d}" for day in days]),
-            "version": (time, [f"{number:012x}" for number in range(len(days))]),
-            "granules": (time, [f"OPERA_L2_RTC-S1_{track}-258662-IW2_{day:%Y%m%dT%H%M%SZ}" for day in days]),
+            "pass_id": (time, texts(f"{track}_S1A_{day:%Y%m%d}" for day in days)),
+            "version": (time, texts(f"{number:012x}" for number in range(len(days)))),
+            "granules": (
+                time,
+                texts(f"OPERA_L2_RTC-S1_{track}_{day:%Y%m%dT%H%M%SZ}" for day in days),
+            ),
             "surface": (pixel, surface.astype("float32")),
             "gamma0_vv_db": (pixel, db.astype("float32")),
         },
@@ -79,6 +85,11 @@ def lake_series(
         },
         attrs={"lake": "tsho-rolpa", "lake_name": "Tsho Rolpa", "track": track, "orbit_state": orbit_state},
     )
+
+
+def texts(values: Iterable[str]) -> np.ndarray[Any, Any]:
+    """Texts of the type that Zarr's reader gives."""
+    return np.array(list(values), dtype=np.dtypes.StringDType())
 
 
 def discs(radius_m: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:
