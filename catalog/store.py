@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import icechunk
+import numpy as np
 import xarray as xr
 import zarr
 
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.store_access import guarded, local_path, single_writer, storage_of
 from glaciolake.catalog.store_layout import SeriesHeader, append_sorted, group_of, lay_out, read_header, texts
-from glaciolake.catalog.variables import STORE_VERSION
+from glaciolake.catalog.variables import BY_NAME, SLICE, STORE_VERSION
 
 MAIN = "main"
 ATTEMPTS = 8
@@ -129,7 +130,7 @@ class Store:
         return dict(_quarantine_of(self._root()))
 
     def read(self, lake: str, track: str) -> xr.Dataset:
-        """Open a series lazily, decoded.
+        """Open a series, decoded: pixels lazily, the numbers of the slices at once.
 
         Returns
         -------
@@ -150,7 +151,12 @@ class Store:
             raise StoreError(f"store {self.url!r} has no series {lake}/{track}; it holds {there}")
         session = self._repository.readonly_session(MAIN)
         opened: xr.Dataset = xr.open_zarr(session.store, group=f"{lake}/{track}", consolidated=False)
-        return opened
+        rows = {name: opened[name].load() for name in opened.data_vars if opened[name].dims == SLICE}
+        words = [name for name in rows if BY_NAME[str(name)].dtype == "str"]
+        # pandas, plots and comparisons want NumPy's plain strings, not Zarr's variable-length ones
+        rows |= {name: rows[name].astype(object).astype(str) for name in words}
+        packed = [name for name in opened.data_vars if BY_NAME[str(name)].scale is not None]
+        return opened.assign(rows | {name: opened[name].astype(np.float32) for name in packed})
 
     def commit(self, batch: Batch) -> str | None:
         """Write a batch in one transaction.

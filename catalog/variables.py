@@ -126,7 +126,7 @@ def attributes(variable: Variable) -> dict[str, object]:
     if variable.fill is not None and variable.dtype != "float64" and variable.dtype != "float32":
         found["_FillValue"] = np.dtype(variable.dtype).type(variable.fill)
     if variable.scale is not None:
-        found["scale_factor"] = np.float32(variable.scale)
+        found["scale_factor"] = variable.scale
     if variable.name == "flags":
         found["flag_masks"] = [int(flag) for flag in Flag]
         found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)

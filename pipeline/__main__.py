@@ -48,11 +48,12 @@ def options(
     ] = False,
 ) -> None:
     """Apply what holds for every command."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    # Our own logger, not the root: Dask's scheduler and nannies would speak through the root's handler too.
+    ours = logging.getLogger("glaciolake")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO if verbose else logging.ERROR)
 
 
 def main() -> None:
