@@ -161,8 +161,10 @@ def _check_same(lattice: Lattice, other: Lattice) -> None:
 
 def _band_file(path: Path, header: Header) -> BandFile:
     """Address of a file, with the checksum that its producer laid beside it."""
-    sidecar = path.with_name(path.name + ".md5")
-    words = sidecar.read_text(encoding="ascii", errors="replace").split() if sidecar.is_file() else []
+    try:
+        words = path.with_name(path.name + ".md5").read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        words = []  # most archives lay none beside
     published = [word for word in words if len(word) == 32 and set(word.lower()) <= set("0123456789abcdef")]
     return BandFile(str(path), multihash("md5", published[0]) if published else None, header.size_bytes)
 

@@ -20,6 +20,9 @@ GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED":
 """No listing of the folder at every open, and no ``.aux.xml`` left behind or believed."""
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_LARGEST_PX = 100_000
+"""A whole scene at 10 m has 30,000 pixels a side."""
+
 _BURST_REACH_M = 150_000.0
 """A burst is 95 km by 21 km, and its place is known to 55 km; a wrong zone is 600 km off."""
 
@@ -62,7 +65,7 @@ def read_header(path: Path, name: RtcName) -> Header:
             _check_values(file, name)
             lattice = _lattice(file, name)
             processed = _processed(file)
-    except RasterioError as error:
+    except (RasterioError, ValueError) as error:  # projections and tags that are no text raise the latter
         raise Damaged(f"its header cannot be read ({error}); fetch the file again") from error
     if name.burst is not None:
         _check_place(lattice, name.burst)
@@ -88,6 +91,8 @@ def _check_bytes(path: Path) -> int:
 
 def _check_complete(file: DatasetReader, size_bytes: int) -> None:
     """Refuse a file that ends before its last row of blocks does: an interrupted download."""
+    if max(file.shape) > _LARGEST_PX:
+        raise Damaged(f"its header claims {file.height} x {file.width} pixels; fetch the file again")
     block_rows, block_columns = file.block_shapes[0]
     last_row = (file.height - 1) // block_rows
     for column in range(-(-file.width // block_columns)):

@@ -13,6 +13,8 @@ from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from glaciolake.catalog.errors import CatalogError
+
 _RING_STEPS = 4
 
 
@@ -51,6 +53,8 @@ class Lattice:
         """Outline in longitude and latitude, degrees; in two parts where it crosses the antimeridian."""
         ring = self._ring(_RING_STEPS)
         longitude_deg, latitude_deg = _to_degrees(self.crs).transform(ring[:, 0], ring[:, 1])
+        if not (np.isfinite(longitude_deg).all() and np.isfinite(latitude_deg).all()):
+            raise CatalogError(f"its corners {self.bounds_m} lie outside {self.crs}; fetch the original file")
         if longitude_deg.max() - longitude_deg.min() <= 180:
             return Polygon(np.column_stack([longitude_deg, latitude_deg]).round(7))
         whole = Polygon(np.column_stack([longitude_deg % 360, latitude_deg]).round(7))

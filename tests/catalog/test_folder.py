@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from shapely.geometry import box
 
 from glaciolake.catalog.errors import CatalogError
@@ -197,6 +199,19 @@ def test_damaged_file_is_named_with_its_reason_and_the_others_go_on(tmp_path: Pa
     assert found.refused[0].name == f"a/{OPERA}_VV.tif"
     assert "3 files are left out" in reason(found)
     assert re.search(expected, reason(found)), reason(found)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=8))
+def test_no_garbled_header_stops_the_batch(tmp_path: Path, garbled: list[tuple[int, int]]) -> None:
+    path = write_rtc(tmp_path / f"{OPERA}_VV.tif")
+    write_opera(tmp_path, OPERA_LATER)
+    content = bytearray(path.read_bytes())
+    for offset, value in garbled:
+        content[offset] = value
+    path.write_bytes(content)
+    found = find(tmp_path)
+    assert len(found.items) + len(found.refused) == 2 and OPERA_LATER in ids(found)
 
 
 def test_damaged_mask_leaves_its_granule_out_rather_than_unmasked(tmp_path: Path) -> None:
