@@ -31,6 +31,7 @@ def write_rtc(
 ) -> Path:
     """Write one band of speckle-like values; each name has values of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a damaged one would be opened before it is overwritten
     values = np.random.default_rng(zlib.crc32(path.name.encode())).gamma(4.4, 0.02, shape)
     with rasterio.open(
         path,
