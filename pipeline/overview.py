@@ -80,7 +80,7 @@ def _spread(area_km2: NDArray[np.float64]) -> tuple[str, str]:
     return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if median else "-"
 
 
-def draw_lake(url: str, lake: str, out: Path) -> Path:
+def draw_lake(url: str, lake: str, out: Path, *, note: str = "") -> Path:
     """Draw all series of a lake and return the figure's path.
 
     Parameters
@@ -91,6 +91,8 @@ def draw_lake(url: str, lake: str, out: Path) -> Path:
         Lake id; the published area is drawn where the registry knows the lake.
     out
         PNG, PDF or SVG file.
+    note
+        A sentence that readers must not miss.
     """
-    plot_lake(open_tracks(url, lake), load_lakes().get(lake), out)
+    plot_lake(open_tracks(url, lake), load_lakes().get(lake), out, note=note)
     return out

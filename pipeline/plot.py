@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -21,7 +22,7 @@ from glaciolake.pipeline.files import write_whole
 from glaciolake.pipeline.plot_key import key_of
 from glaciolake.pipeline.plot_map import draw_latest
 from glaciolake.pipeline.plot_panel import Panel, draw_panel, limits_km2
-from glaciolake.pipeline.plot_style import FAINT, INK, MUTED
+from glaciolake.pipeline.plot_style import FAINT, INK, MUTED, WARNING
 from glaciolake.pipeline.series import area_table
 
 FORMATS = ("png", "pdf", "svg")
@@ -52,7 +53,7 @@ class _Sheet:
         return left / WIDTH_IN, bottom / self.height, width / WIDTH_IN, self.panel / self.height
 
 
-def plot_lake(datasets: Mapping[str, xr.Dataset], lake: Lake | None, out: Path) -> None:
+def plot_lake(datasets: Mapping[str, xr.Dataset], lake: Lake | None, out: Path, *, note: str = "") -> None:
     """Draw a lake's series, one panel a track, with its newest outline beside it.
 
     Parameters
@@ -64,6 +65,8 @@ def plot_lake(datasets: Mapping[str, xr.Dataset], lake: Lake | None, out: Path) 
         Registry entry, for the name and the published area; None where there is none.
     out
         ``.png``, ``.pdf`` or ``.svg``; written whole or not at all.
+    note
+        A sentence that readers must not miss, beside the name: that the scenes are simulated, say.
 
     Raises
     ------
@@ -77,13 +80,13 @@ def plot_lake(datasets: Mapping[str, xr.Dataset], lake: Lake | None, out: Path) 
         )
     if not any(series.sizes.get("time", 0) for series in datasets.values()):
         raise PipelineError("there are no slices to draw; run the chain first or give another lake")
-    figure = lake_figure(datasets, lake)
+    figure = lake_figure(datasets, lake, note)
     drawn = io.BytesIO()
     figure.savefig(drawn, format=form, dpi=DPI, facecolor="white")
     write_whole(out, drawn.getvalue())
 
 
-def lake_figure(datasets: Mapping[str, xr.Dataset], lake: Lake | None) -> Figure:
+def lake_figure(datasets: Mapping[str, xr.Dataset], lake: Lake | None, note: str = "") -> Figure:
     """Build the figure of `plot_lake`, for whoever wants to change it before it is saved."""
     table = area_table(datasets)
     panels = [Panel.of(track, table[table["track"] == track]) for track in sorted(datasets)]
@@ -101,7 +104,9 @@ def lake_figure(datasets: Mapping[str, xr.Dataset], lake: Lake | None) -> Figure
             axes.tick_params(labelbottom=False)
     if first is not None:
         _dates(first, table)
-    _words(figure, sheet, panels, lake, datasets)
+    _words(figure, sheet, panels, lake)
+    name = lake.name if lake else str(next(iter(datasets.values())).attrs.get("lake_name", "Lake"))
+    _heading(figure, sheet, name, note)
     return figure
 
 
@@ -118,17 +123,20 @@ def _dates(axes: Axes, table: pd.DataFrame) -> None:
     )
 
 
-def _words(
-    figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None, datasets: Mapping[str, xr.Dataset]
-) -> None:
-    name = lake.name if lake else str(next(iter(datasets.values())).attrs.get("lake_name", "Lake"))
+def _heading(figure: Figure, sheet: _Sheet, name: str, note: str) -> None:
+    _put(figure, sheet, 0.28, name, size=23, color=INK, weight="bold")
+    subtitle = "Lake area at every Sentinel-1 pass, one panel per track (relative orbit)"
+    _put(figure, sheet, 0.76, subtitle, size=12.5, color=MUTED)
+    if note:
+        right, at = 1 - RIGHT_IN / WIDTH_IN, 1 - 0.42 / sheet.height
+        figure.text(right, at, note, size=13, color=WARNING, weight="bold", ha="right", va="top")
 
-    def put(inches_down: float, text: str, size: float, colour: str, weight: str = "normal") -> None:
-        at = 1 - inches_down / sheet.height
-        figure.text(LEFT_IN / WIDTH_IN, at, text, size=size, color=colour, weight=weight, va="top")
 
-    put(0.28, name, 23, INK, "bold")
-    put(0.76, "Lake area at every Sentinel-1 pass, one panel per track (relative orbit)", 12.5, MUTED)
+def _put(figure: Figure, sheet: _Sheet, inches_down: float, text: str, **style: Any) -> None:
+    figure.text(LEFT_IN / WIDTH_IN, 1 - inches_down / sheet.height, text, va="top", **style)
+
+
+def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None) -> None:
     figure.legend(
         handles=key_of(panels, lake),
         loc="lower left",
@@ -142,7 +150,7 @@ def _words(
         borderpad=0,
     )
     caption = textwrap.fill(_caption(lake), 205)
-    put(sheet.height - 0.52, caption, 8.5, MUTED)
+    _put(figure, sheet, sheet.height - 0.52, caption, size=8.5, color=MUTED)
     line = (LEFT_IN / WIDTH_IN, 1 - RIGHT_IN / WIDTH_IN)
     figure.add_artist(Line2D(line, [0.57 / sheet.height] * 2, color=FAINT, linewidth=0.8))
 

@@ -19,12 +19,11 @@ def key_of(panels: list[Panel], lake: Lake | None) -> list[Artist]:
     colours = {panel.colour for panel in panels}
     colour = colours.pop() if len(colours) == 1 else MUTED
     good = rows[rows["good"]]
-    hidden = bool(len(good)) and bool(good["hidden"].all())
     found: list[Artist] = []
     if len(good):
         found = [
-            Line2D([], [], label="July to September", **dot(colour, True, hidden)),
-            Line2D([], [], label="other months", **dot(colour, False, hidden)),
+            Line2D([], [], label="July to September", **dot(colour, True, False)),
+            Line2D([], [], label="other months", **dot(colour, False, False)),
             Patch(facecolor=colour, alpha=0.2, label="2\u03c3 of the outline and unseen pixels"),
         ]
     if good["hidden"].any():

@@ -9,6 +9,7 @@ from glaciolake.catalog.variables import Flag
 INK = "#1a1a1a"
 MUTED = "#6b6f76"
 FAINT = "#d9dce1"
+WARNING = "#b3261e"
 SUMMER_SHADE = "#f3f1ea"
 TRACK_COLOUR = {"ascending": "#d55e00", "descending": "#0072b2"}
 """Vermilion and blue of Okabe and Ito."""

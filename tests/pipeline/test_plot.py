@@ -81,6 +81,14 @@ def test_number_of_slices_and_source_of_the_published_area_are_written() -> None
     assert "published" not in words(lake_figure({"T121": one}, None)).lower()
 
 
+def test_a_note_stands_in_the_figure_and_only_where_one_is_given() -> None:
+    one = series()
+    assert "Simulated scenes" in words(
+        lake_figure({"T121": one}, LAKE, "Simulated scenes, not the real lake")
+    )
+    assert "Simulated" not in words(lake_figure({"T121": one}, LAKE))
+
+
 def test_trend_is_drawn_only_where_it_is_allowed() -> None:
     long = series("2016-05-01", "2025-12-31", growth_m2_per_year=30_000.0)
     short = series("2023-05-01", "2025-12-31", track="T085")
