@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from glaciolake.catalog.credentials import gdal_options, login_for
 from glaciolake.catalog.granule import Band
 from glaciolake.pipeline.errors import UnreadableGranule
 from glaciolake.pipeline.grid import LATTICE_TOLERANCE_PX, position_px
@@ -28,20 +30,15 @@ MASK_FILL = 255
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right, grid pixels
 
-# What an environment variable sets already is left as it is.
-GDAL_OPTIONS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no sidecar files
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
-    "CPL_VSIL_CURL_USE_HEAD": "NO",  # a signed address answers HEAD with 403
-    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",  # OPERA's hundred tags in one request
-    "GDAL_HTTP_MULTIPLEX": "YES",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "1",  # doubles: gives up after half a minute
-    "GDAL_HTTP_TIMEOUT": "120",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+# GDAL remembers for the life of a process that a file could not be opened; this makes it ask again.
+ASK_AGAIN = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/"}
+
+HTTP_REASONS = {
+    "401": "the login was refused; try 'glaciolake doctor'",
+    "403": "the login was refused, or the archive's terms are not accepted; try 'glaciolake doctor'",
+    "404": "no such file there; build the catalogue anew",
+    "429": "the server is busy; run again later",
+    "5": "the server fails; run again later",
 }
 
 
@@ -149,7 +146,9 @@ def read_block(block: Block, *, shape: tuple[int, int], dtype_name: str) -> NDAr
     """
     fill = MASK_FILL if dtype_name == "uint8" else np.nan
     planes = np.full((len(block.slices), *shape), fill, dtype_name)
-    with rasterio.Env(**{key: value for key, value in GDAL_OPTIONS.items() if key not in os.environ}):
+    # What the environment sets already is left as it is.
+    options = {key: value for key, value in gdal_options(None, Path()).items() if key not in os.environ}
+    with rasterio.Env(**options):
         for plane, sources in zip(planes, block.slices, strict=True):
             _fill_plane(plane, sources)
     return planes
@@ -194,17 +193,30 @@ def _overlap(lattice: Lattice, shape: tuple[int, ...]) -> Box | None:
 
 
 def _read_window(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read one window of one file, a remote one twice if need be."""
+    attempts = (
+        [{}] if _local_path(source.href) else [login_for(source.href), login_for(source.href) | ASK_AGAIN]
+    )
+    error: RasterioError | None = None
+    for options in attempts:
+        try:
+            with rasterio.Env(**options) if options else nullcontext():
+                return _read_once(source, box, dtype)
+        except RasterioError as failure:
+            error = failure
+    assert error is not None
+    raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
+
+
+def _read_once(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Read one window of one file; its own nodata value becomes the cube's."""
     top, left, bottom, right = box
     lattice = source.lattice
     window = Window(left - lattice.col_px, top - lattice.row_px, right - left, bottom - top)
-    try:
-        with rasterio.open(source.href) as file:
-            _check(file, source)
-            piece: NDArray[Any] = file.read(1, window=window, out_dtype=dtype.name)
-            nodata = file.nodata
-    except RasterioError as error:
-        raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
+    with rasterio.open(source.href) as file:
+        _check(file, source)
+        piece: NDArray[Any] = file.read(1, window=window, out_dtype=dtype.name)
+        nodata = file.nodata
     if nodata is not None and nodata == nodata:
         piece[piece == dtype.type(nodata)] = MASK_FILL if dtype == np.uint8 else np.nan
     return piece
@@ -241,18 +253,32 @@ def _same_crs(wkt: str, name: str) -> bool:
     return bool(wkt) and bool(rasterio.CRS.from_wkt(wkt) == rasterio.CRS.from_user_input(name))
 
 
+def _local_path(href: str) -> Path | None:
+    """Path of a file on this machine; None for an address."""
+    bare = href.removeprefix("file://")
+    return None if "://" in bare or bare.startswith("/vsi") else Path(bare)
+
+
 def _reason(href: str, error: RasterioError) -> str:
     """Say why a file cannot be read, in words that tell what to do."""
-    path = Path(href.removeprefix("file://"))
-    if "://" not in str(href).removeprefix("file://") and not href.startswith("/vsi"):
-        if not path.is_file():
-            return "no such file; it was moved or never fetched"
-        if path.stat().st_size == 0:
-            return "the file is empty; fetch it again"
-        with path.open("rb") as file:
-            if file.read(256).lstrip().startswith(b"<"):
-                return "holds HTML or XML, not a GeoTIFF: a login page saved under its name? fetch it again"
     text = str(error.__cause__ or error)
+    path = _local_path(href)
+    if path is not None and not path.is_file():
+        return "no such file; it was moved or never fetched"
+    if path is not None and path.stat().st_size == 0:
+        return "the file is empty; fetch it again"
+    if path is not None and _starts_like_html(path):
+        return "holds HTML or XML, not a GeoTIFF: a login page saved under its name? fetch it again"
+    code = text.rpartition("HTTP response code: ")[2] if "HTTP response code: " in text else ""
+    for start, reason in HTTP_REASONS.items():
+        if code.startswith(start):
+            return f"{reason} (HTTP {code})"
     if "not recognized" in text:
-        return f"not a GeoTIFF (a login page saved under its name?); fetch it again: {text}"
+        return f"not a GeoTIFF (a login page under its name?); fetch it again: {text}"
     return f"damaged or cut short, fetch it again: {text}"
+
+
+def _starts_like_html(path: Path) -> bool:
+    """Look at a file's first bytes."""
+    with path.open("rb") as file:
+        return file.read(256).lstrip().startswith(b"<")

@@ -20,6 +20,7 @@ class Served:
     url: str = ""
     n_bytes: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[int] = field(default_factory=list)  # statuses to answer first
 
 
 class RangeHandler(BaseHTTPRequestHandler):
@@ -31,6 +32,11 @@ class RangeHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.served.requests.append(("GET", self.path))
+        if self.served.failures:
+            self.send_response(self.served.failures.pop(0))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         wanted = self.headers.get("Range")
         first, last = (int(end) for end in wanted[6:].split("-")) if wanted else (0, len(self.content) - 1)
         part = self.content[first : last + 1]

@@ -19,7 +19,8 @@ from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
 from glaciolake.pipeline.grid import native_grid
 from glaciolake.pipeline.load import open_cube
 from glaciolake.pipeline.passes import group_passes
-from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, power, write_cog, write_granule
+from tests.pipeline.range_server import serving
+from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, granule, power, write_cog, write_granule
 
 START = datetime(2024, 1, 4, 0, 11, 30, tzinfo=UTC)
 EVERYWHERE = Polygon([(80, 20), (95, 20), (95, 35), (80, 35)])
@@ -89,6 +90,41 @@ def test_a_bad_file_is_named_with_the_reason(
     assert caught.value.href == str(file)
     assert scene.name in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_server_that_stumbles_once_is_asked_again(tmp_path: Path) -> None:
+    content = Path(write_granule(tmp_path, START, {"vv": power((200, 300), 1)}).hrefs[0][1]).read_bytes()
+    with serving(content) as served:
+        served.failures = [404]
+        scene = granule(START, hrefs={"vv": f"{served.url}/stumbles_VV.tif"})
+        cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
+        np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(
+    ("status", "reason"), [(404, "no such file there"), (403, "login was refused"), (500, "the server fails")]
+)
+def test_an_outage_is_named_and_then_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, reason: str
+) -> None:
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")  # what the environment sets wins
+    content = Path(write_granule(tmp_path, START, {"vv": power((200, 300), 1)}).hrefs[0][1]).read_bytes()
+    with serving(content) as served:
+        served.failures = [status] * 2
+        scene = granule(START, hrefs={"vv": f"{served.url}/outage_VV.tif?signature=secret"})
+        cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
+        with pytest.raises(UnreadableGranule, match=f"{reason}.*HTTP {status}") as caught:
+            cube.compute()
+        assert "secret" not in str(caught.value)
+        np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
 
 
 def test_a_damaged_file_spoils_no_other_slice(tmp_path: Path) -> None:
