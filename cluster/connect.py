@@ -67,8 +67,8 @@ def _client_of(address: str, config: ClusterConfig) -> Client:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(
             f"no scheduler answers at {address} within {config.connect_timeout_s:g} s ({cause}); check the "
-            f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is open, "
-            "or leave the scheduler out to use this machine"
+            f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is "
+            "open, or leave the scheduler out to use this machine"
         ) from error
 
 

@@ -110,7 +110,10 @@ def worker_specs(config: ClusterConfig) -> dict[str, dict[str, Any]]:
 
 def _start(config: ClusterConfig) -> SpecCluster:
     specs = worker_specs(config)
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+    }
     logger.info("starting workers=%d", len(specs))
     try:
         return SpecCluster(

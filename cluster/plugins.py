@@ -1,4 +1,4 @@
-"""What every worker has to know before its first task, early or late: options, a cookie file, a login, a log."""
+"""What every worker has to know before its first task: options, a cookie file, a login, a log."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Provider = Callable[[], Mapping[str, str]]
 class WorkerSetup(WorkerPlugin):
     """Prepare each worker process, also those that join later or come back after a crash.
 
-    Register it with ``client.register_plugin``; registering it again replaces it. What it sets is taken back when
-    it is unregistered.
+    Register it with ``client.register_plugin``; registering it again replaces it. What it sets is taken back
+    when it is unregistered.
 
     Parameters
     ----------
     options
-        Environment variables, such as GDAL's configuration options. They travel through the scheduler in plain
-        text, so those that look like secrets are refused.
+        Environment variables, such as GDAL's configuration options. They travel through the scheduler in
+        plain text, so those that look like secrets are refused.
     secrets
         Called on the worker, with nothing; returns further variables. Give a function that the worker can
         import and that looks where the worker has its login: its environment or a mounted file. What it
@@ -113,8 +113,8 @@ class WorkerSetup(WorkerPlugin):
         except Exception as error:
             # the text of a provider's error may hold what it failed on
             raise ClusterError(
-                f"the function that looks up this worker's login failed with {type(error).__name__}; check that "
-                "the login is in the worker's environment or mounted where the function looks"
+                f"the function that looks up this worker's login failed with {type(error).__name__}; check "
+                "that the login is in the worker's environment or mounted where the function looks"
             ) from None
 
     def _start_log(self, worker: str) -> None:
