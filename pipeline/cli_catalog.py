@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +53,7 @@ def search(  # noqa: PLR0913  # a command has an option for everything that peop
     wanted = find_lakes(lake, load_lakes(registry))[0]
     last = end.replace(tzinfo=UTC) + timedelta(days=1)
     request = Request(wanted.aoi, start.replace(tzinfo=UTC), last, tracks=wanted.tracks)
-    found = open_source(source, credentials=find_credentials(os.environ, Path.home())).find(request)
+    found = open_source(source, credentials=find_credentials()).find(request)
     for item in found.items:
         if as_json:
             typer.echo(json.dumps(item.to_dict(include_self_link=False)))

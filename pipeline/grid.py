@@ -58,12 +58,42 @@ def native_grid(granules: Sequence[Granule], aoi: Polygon) -> GeoBox:
             f"{_shown(_union(list(footprints)))} ({first.crs}, left bottom right top, m); "
             "check the lake's AOI or its bursts"
         )
-    left, bottom, right, top = _cut(area, _union(touching)) or area
-    a, _, c, _, e, f = first.transform
+    return _on_lattice(first, _cut(area, _union(touching)) or area)
+
+
+def series_grid(granules: Sequence[Granule], aoi: Polygon) -> GeoBox:
+    """Lay the grid that a stored series keeps for good.
+
+    The footprints of OPERA bursts are known only as far as they have been met, and a first run may meet no more
+    than a neighbour's rim; so a series of bursts gets the whole box of the AOI, and what no burst covers is
+    NaN. A HyP3 scene that was cropped for its lake shows all there will ever be, and cuts the box as
+    `native_grid` does.
+
+    Parameters
+    ----------
+    granules
+        Of one lattice (see `common_lattice`), at least one that touches the AOI.
+    aoi
+        Longitude/latitude polygon, degrees WGS 84.
+
+    Returns
+    -------
+    GeoBox
+        North-up, edges on lattice lines, rounded outwards by less than a pixel.
+    """
+    cut = native_grid(granules, aoi)
+    first = min(granules)
+    return cut if first.burst is None else _on_lattice(first, _projected_bounds(aoi, first.crs))
+
+
+def _on_lattice(granule: Granule, bounds: Bounds) -> GeoBox:
+    """Box on a granule's lattice around bounds, m, rounded outwards."""
+    left, bottom, right, top = bounds
+    a, _, c, _, e, f = granule.transform
     col_start, col_stop = _outwards_px((left - c) / a, (right - c) / a)
     row_start, row_stop = _outwards_px((top - f) / e, (bottom - f) / e)
     transform = Affine(a, 0.0, c + col_start * a, 0.0, e, f + row_start * e)
-    return GeoBox((row_stop - row_start, col_stop - col_start), transform, first.crs)
+    return GeoBox((row_stop - row_start, col_stop - col_start), transform, granule.crs)
 
 
 def common_lattice(

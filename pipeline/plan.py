@@ -20,7 +20,7 @@ from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.pipeline.config import RunConfig, digest
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.grid import common_lattice, native_grid
+from glaciolake.pipeline.grid import common_lattice, series_grid
 from glaciolake.pipeline.passes import Pass, group_passes
 
 logger = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ def _series_of(found: Found, recipe: Recipe, store: Store, refused: dict[str, st
 
 def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | None) -> SeriesHeader:
     lake, spec, first = recipe.lake, recipe.spec, granules[0]
-    grid = grid_of(stored) if stored else native_grid(granules, lake.aoi)
+    grid = grid_of(stored) if stored else series_grid(granules, lake.aoi)
     settings = recipe.config.processing
     return SeriesHeader(
         lake=lake.id,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from distributed import Client, as_completed
 
-from glaciolake.catalog.credentials import find_credentials
+from glaciolake.catalog.credentials import find_credentials, login_of_this_process
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import find_lakes, load_lakes
 from glaciolake.catalog.sources import open_source
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.cluster.connect import connect
+from glaciolake.cluster.plugins import WorkerSetup
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.piece import Outcome, failure, finish, prepare, process
@@ -92,6 +91,7 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
     progress(0, plan.n_pending)
     if plan.n_pending:
         with connect(config.cluster) as client:
+            client.register_plugin(WorkerSetup(secrets=login_of_this_process))
             _work(client, plan, store, summary, progress)
     return summary
 
@@ -118,7 +118,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
 
 def plan_run(config: RunConfig, store: Store) -> Plan:
     """Plan a run: what the source has for the lakes asked for and the store has not."""
-    source = open_source(config.source, credentials=find_credentials(os.environ, Path.home()))
+    source = open_source(config.source, credentials=find_credentials())
     ref = resolve(config.model, engine=config.engine)
     return make_plan(config, _lakes(config), source, store, (ref, read_spec(ref)))
 

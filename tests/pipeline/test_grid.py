@@ -15,7 +15,7 @@ from odc.geo.geom import box
 from shapely.geometry import Polygon
 
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.grid import common_lattice, native_grid, on_lattice, position_px
+from glaciolake.pipeline.grid import common_lattice, native_grid, on_lattice, position_px, series_grid
 from tests.pipeline.scenes import CRS, ORIGIN_M, granule
 
 START = datetime(2024, 1, 4, tzinfo=UTC)
@@ -148,3 +148,19 @@ def test_real_crops_keep_their_fractional_origin(shared_data: Path) -> None:
         x, y = transform.c, transform.f
         grid = native_grid([here], aoi(x - 500, y - 9000, x + 9000, y + 500))
         assert tuple(grid.affine)[:6] == tuple(transform)[:6]
+
+
+def test_the_grid_of_a_series_of_bursts_does_not_depend_on_which_came_first() -> None:
+    x, y = ORIGIN_M
+    wanted = aoi(x + 1000, y - 9000, x + 3000, y - 1000)
+    first, neighbour = granule(START), granule(START, transform=Affine(30, 0, x, 0, -30, y - 5400))
+    grids = {series_grid(found, wanted) for found in ([first], [neighbour], [first, neighbour])}
+    assert len(grids) == 1
+    assert grids.pop().shape[0] >= 8000 / 30
+
+
+def test_the_grid_of_a_cropped_scene_ends_with_the_crop() -> None:
+    x, y = ORIGIN_M
+    crop = granule(START, burst=None)
+    everywhere = aoi(x - 3000, y - 9000, x + 12000, y + 3000)
+    assert series_grid([crop], everywhere) == native_grid([crop], everywhere)
