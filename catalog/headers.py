@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import rasterio
@@ -53,11 +54,22 @@ class Header:
 def read_header(path: Path, name: RtcName) -> Header:
     """Open a file, reading no pixel, and check that it can be what its name says.
 
+    A file of unchanged length and time is not opened again: every lake of a run searches the same folder.
+
     Raises
     ------
     Damaged
         With the reason and the remedy.
     """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Damaged(f"it cannot be read ({error.strerror}); check the disk and the permissions") from error
+    return _read_header(path, name, (status.st_size, status.st_mtime_ns, status.st_ino))
+
+
+@lru_cache(maxsize=100_000)
+def _read_header(path: Path, name: RtcName, _state: tuple[int, int, int]) -> Header:
     size_bytes = _check_bytes(path)
     try:
         with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path, driver="GTiff") as file:
