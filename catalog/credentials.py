@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hmac
 import json
 import netrc
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,15 +129,17 @@ class Credentials:
         self.__reduce_ex__(None)
 
 
-def find_credentials(environ: Mapping[str, str], home: Path) -> Credentials | None:
+def find_credentials(
+    environ: Mapping[str, str] | None = None, home: Path | None = None
+) -> Credentials | None:
     """Look for an Earthdata login: a token, then an account, then a netrc file.
 
     Parameters
     ----------
     environ
-        Environment: EARTHDATA_TOKEN, EARTHDATA_USERNAME and EARTHDATA_PASSWORD, NETRC.
+        Environment: EARTHDATA_TOKEN, EARTHDATA_USERNAME and EARTHDATA_PASSWORD, NETRC. None: this process's.
     home
-        Folder in which ``.netrc`` or ``_netrc`` may lie.
+        Folder in which ``.netrc`` or ``_netrc`` may lie. None takes the user's.
 
     Returns
     -------
@@ -146,6 +151,7 @@ def find_credentials(environ: Mapping[str, str], home: Path) -> Credentials | No
     CredentialsMissing
         Where there is one and it cannot be used; names the variable or file, never its content.
     """
+    environ, home = os.environ if environ is None else environ, home or Path.home()
     if token := environ.get("EARTHDATA_TOKEN", "").strip():
         return Credentials("EARTHDATA_TOKEN", token=_secret("EARTHDATA_TOKEN", token))
     pair = {key: environ.get(key, "").strip() for key in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")}
@@ -154,7 +160,7 @@ def find_credentials(environ: Mapping[str, str], home: Path) -> Credentials | No
     return _netrc(environ, home)
 
 
-def need_credentials(environ: Mapping[str, str], home: Path) -> Credentials:
+def need_credentials(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Credentials:
     """`find_credentials`, or `CredentialsMissing` that tells how to get some."""
     found = find_credentials(environ, home)
     if found is None:
@@ -190,11 +196,36 @@ def gdal_options(credentials: Credentials | None, cookie_dir: Path) -> dict[str,
     if credentials is None:
         return dict(_READING)
     cookies = str(cookie_dir / f"earthdata-{os.getpid()}.cookies")
-    options = _READING | {"GDAL_HTTP_COOKIEFILE": cookies, "GDAL_HTTP_COOKIEJAR": cookies}
+    login = login_options(credentials, cookie_dir)
+    return _READING | {"GDAL_HTTP_COOKIEFILE": cookies, "GDAL_HTTP_COOKIEJAR": cookies} | login
+
+
+def login_options(credentials: Credentials, folder: Path) -> dict[str, str]:
+    """Return the part of `gdal_options` that logs in; an account is written to a netrc file in `folder`."""
     if credentials.token is not None:
-        return options | {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": credentials.token.reveal()}
-    path = credentials.netrc_path or _write_netrc(credentials, cookie_dir)
-    return options | {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(path)}
+        return {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": credentials.token.reveal()}
+    path = credentials.netrc_path or _write_netrc(credentials, folder)
+    return {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(path)}
+
+
+def login_of_this_process() -> dict[str, str]:
+    """GDAL's login settings from this process's own environment or home; empty where there is no login.
+
+    What a cluster's workers call for themselves, so that no secret travels. They hold for every address that
+    GDAL opens: readers put `login_for` around each.
+    """
+    credentials = find_credentials()
+    if credentials is None:
+        return {}
+    folder = Path(tempfile.mkdtemp(prefix="glaciolake-")) if credentials.password else Path()
+    if credentials.password:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return login_options(credentials, folder)
+
+
+def login_for(href: str) -> dict[str, str]:
+    """GDAL options around the opening of one address: nothing in the archive, no token anywhere else."""
+    return {} if is_earthdata(href) else {"GDAL_HTTP_AUTH": "", "GDAL_HTTP_BEARER": ""}
 
 
 def environment_for_workers(credentials: Credentials) -> dict[str, str]:

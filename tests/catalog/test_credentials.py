@@ -26,6 +26,9 @@ from glaciolake.catalog.credentials import (
     find_credentials,
     gdal_options,
     is_earthdata,
+    login_for,
+    login_of_this_process,
+    login_options,
     need_credentials,
 )
 from glaciolake.catalog.errors import CredentialsMissing
@@ -227,3 +230,32 @@ def test_gdal_reads_a_window_with_the_token_and_logs_it_nowhere(
     assert {request.method for request in seen} == {"GET"}
     assert {request.headers["Authorization"] for request in seen} == {f"Bearer {SECRET}"}
     assert SECRET not in caplog.text
+
+
+def test_a_worker_logs_in_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EARTHDATA_TOKEN", *ACCOUNT, "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert login_of_this_process() == {} and find_credentials() is None
+    path = write_netrc(tmp_path)
+    assert login_of_this_process() == {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(path)}
+    monkeypatch.setenv("EARTHDATA_USERNAME", NAME)
+    monkeypatch.setenv("EARTHDATA_PASSWORD", SECRET)
+    written = Path(login_of_this_process()["GDAL_HTTP_NETRC_FILE"])
+    assert written != path and find_credentials({"NETRC": str(written)}, tmp_path / "nowhere") is not None
+    assert written.parent.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("EARTHDATA_TOKEN", SECRET)
+    assert login_of_this_process() == {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": SECRET}
+
+
+def test_a_token_in_the_environment_is_not_sent_to_other_hosts(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = serve(httpserver, "/elsewhere.tif", geotiff())
+    href = httpserver.url_for("/elsewhere.tif")
+    for name, value in login_options(Credentials("test", token=Secret(SECRET)), Path()).items():
+        monkeypatch.setenv(name, value)
+    with rasterio.Env(**gdal_options(None, Path()), **login_for(href)), rasterio.open(href) as raster:
+        assert raster.shape == (3, 4)
+    assert seen and not any("Authorization" in request.headers for request in seen)
+    assert login_for("https://datapool.asf.alaska.edu/RTC/x.tif") == {}
