@@ -36,6 +36,8 @@ class Lake:
         Area to read, lon/lat degrees; at least 1 km around the outline, so that growth is not cut.
     tracks
         Relative orbits that cover the whole outline; empty for "all that come".
+    hidden_tracks
+        Those of them from which terrain hides the lake; a run leaves them out unless they are asked for.
     bursts
         Canonical OPERA burst ids over the lake; empty for "all that come".
     notes
@@ -56,3 +58,9 @@ class Lake:
     tracks: tuple[int, ...] = ()
     bursts: tuple[str, ...] = ()
     notes: str = ""
+    hidden_tracks: tuple[int, ...] = ()
+
+    @property
+    def seeing_tracks(self) -> tuple[int, ...]:
+        """Tracks that see the lake; empty for "all that come"."""
+        return tuple(track for track in self.tracks if track not in self.hidden_tracks)

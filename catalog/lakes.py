@@ -172,6 +172,7 @@ def _filled(lake_id: str, name: str, outline: Polygon, properties: Mapping[str, 
         outline_source=str(given("outline_source", "not stated")),
         aoi=_aoi(given("aoi", None), outline, lake_id),
         tracks=tuple(sorted(int(track) for track in given("tracks", ()))),
+        hidden_tracks=tuple(sorted(int(track) for track in given("hidden_tracks", ()))),
         bursts=tuple(sorted(str(burst).upper().replace("_", "-") for burst in given("bursts", ()))),
         notes=str(given("notes", "")),
     )

@@ -182,7 +182,7 @@ def make_plan(
 def _request(config: RunConfig, lake: Lake) -> Request:
     start = datetime.combine(config.start, time(), UTC)
     end = datetime.combine(config.last_day + timedelta(days=1), time(), UTC)
-    return Request(lake.aoi, start, end, tracks=config.tracks or lake.tracks)
+    return Request(lake.aoi, start, end, tracks=config.tracks or lake.seeing_tracks)
 
 
 def _series_of(found: Found, recipe: Recipe, store: Store, refused: dict[str, str]) -> list[SeriesPlan]:

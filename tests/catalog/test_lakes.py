@@ -249,3 +249,10 @@ def test_every_burst_of_a_lake_is_in_the_burst_table_and_over_it(
         assert {int(burst[1:4]) for burst in seen} == set(lake.tracks) - {85 if "pond" in lake.id else 0}, (
             lake.id
         )
+
+
+def test_a_track_whose_view_is_blocked_covers_the_lake_and_does_not_see_it() -> None:
+    rolpa = load_lakes()["tsho-rolpa"]
+    assert rolpa.tracks == (12, 85, 121)
+    assert rolpa.seeing_tracks == (85, 121)
+    assert load_lakes()["chamlang"].seeing_tracks == (12, 121)
