@@ -64,9 +64,9 @@ def native_grid(granules: Sequence[Granule], aoi: Polygon) -> GeoBox:
 def series_grid(granules: Sequence[Granule], aoi: Polygon) -> GeoBox:
     """Lay the grid that a stored series keeps for good.
 
-    The footprints of OPERA bursts are known only as far as they have been met, and a first run may meet no more
-    than a neighbour's rim; so a series of bursts gets the whole box of the AOI, and what no burst covers is
-    NaN. A HyP3 scene that was cropped for its lake shows all there will ever be, and cuts the box as
+    The footprints of OPERA bursts are known only as far as they have been met, and a first run may meet no
+    more than a neighbour's rim; so a series of bursts gets the whole box of the AOI, and what no burst covers
+    is NaN. A HyP3 scene that was cropped for its lake shows all there will ever be, and cuts the box as
     `native_grid` does.
 
     Parameters
