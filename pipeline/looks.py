@@ -7,6 +7,7 @@ and edges a tail above it, and the peak's place, not the mean, is taken.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, cast
 
@@ -94,7 +95,7 @@ def count_variations(power: NDArray[Any], *, window_px: int) -> NDArray[np.int64
         (..., variation), full windows in each bin of `EDGES_LOG2`.
     """
     full = Method(VARIATION, window_px, min_valid=window_px**2)
-    squared = filter_slices(power, full).reshape(-1, power.shape[-2] * power.shape[-1])
+    squared = filter_slices(power, full).reshape(math.prod(power.shape[:-2]), math.prod(power.shape[-2:]))
     counts = np.empty((squared.shape[0], EDGES_LOG2.size - 1), np.int64)
     for piece, values in enumerate(squared):
         counts[piece] = np.histogram(np.log2(values[values > 0]), EDGES_LOG2)[0]

@@ -8,6 +8,7 @@ the paper. The others do not depend on a pixel's surroundings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -198,27 +199,14 @@ def equalise_slices(power: NDArray[Any]) -> UInt8:
     from glaciolake.pipeline import normalise_kernels as kernels
 
     stack = np.ascontiguousarray(power, dtype=np.float32)
-    stack = stack.reshape(-1, power.shape[-2] * power.shape[-1])
+    stack = stack.reshape(math.prod(power.shape[:-2]), math.prod(power.shape[-2:]))
     out = np.empty(stack.shape, np.uint8)
     kernels.equalise_slices(stack, stack.view(np.int32), out)
     return out.reshape(power.shape)
 
 
 def deviations(power: NDArray[Any], *, min_history: int) -> Float32:
-    """Deviation of each date from the mean of the earlier ones, in their standard deviations.
-
-    Parameters
-    ----------
-    power
-        (time, ...), 0 or more (1, linear power), any real dtype; NaN is no data.
-    min_history
-        Earlier dates with data that a pixel needs.
-
-    Returns
-    -------
-    Float32
-        As `power`, any value (1); NaN where `power` is, and until a pixel has its history.
-    """
+    """Do `zscore` on bare power (time, ...), 0 or more (1), any real dtype; NaN is no data."""
     gamma0_db = decibels(power)
     out = np.full(gamma0_db.shape, np.nan, np.float32)
     dates = np.zeros(gamma0_db.shape[1:], np.int32)
