@@ -1,0 +1,134 @@
+"""The command line tells what happened, in words and in its exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from distributed import LocalCluster
+from typer.testing import CliRunner, Result
+
+from glaciolake.pipeline.__main__ import app, main
+from tests.pipeline.chain import FIRST, lake_power, write_dates, write_network, write_registry
+from tests.pipeline.scenes import write_granule
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **place) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, scheduler: str) -> list[str]:
+    write_dates(tmp_path / "archive", 3)
+    return [
+        *("run", "--source", str(tmp_path / "archive"), "--store", str(tmp_path / "store")),
+        *("--lakes", "test-tsho", "--registry", str(write_registry(tmp_path / "lakes.geojson"))),
+        *("--model", str(write_network(tmp_path / "dark.onnx")), "--scheduler", scheduler),
+    ]
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+def fails_with(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run the command as a shell would, expect exit code 1, and return what stands on stderr."""
+    monkeypatch.setattr(sys, "argv", ["glaciolake", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_a_run_ends_with_a_table_and_a_series_can_be_written(arguments: list[str], tmp_path: Path) -> None:
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.output
+    assert all(word in done.output for word in ("T121", "median", "km2", "3/3 slices"))
+    store = str(tmp_path / "store")
+    csv = invoke("series", store, "--lake", "test-tsho", "-o", str(tmp_path / "a.csv"))
+    assert csv.exit_code == 0
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert list(table.track.unique()) == ["T121"] and len(table) == 3
+    for form in ("parquet", "geojson"):
+        path = tmp_path / f"a.{form}"
+        assert invoke(
+            "series", store, "--lake", "test-tsho", "--track", "t121", "--format", form, "-o", str(path)
+        )
+        assert path.stat().st_size > 0
+    figure = tmp_path / "lake.png"
+    assert invoke("plot", store, "--lake", "test-tsho", "-o", str(figure)).exit_code == 0
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_exit_code_three_says_done_but_not_complete(arguments: list[str], tmp_path: Path) -> None:
+    write_granule(tmp_path / "archive", FIRST, {"vv": lake_power(0) * 0})
+    done = invoke(*arguments)
+    assert done.exit_code == 3
+    assert "no pixel with data over the lake" in done.output
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--lakes", "lake-como"), "lake-como"),
+        (("--start", "2022-01-02", "--end", "2022-01-01"), "swap them"),
+        (("--source", "nowhere/at/all"), "is no source that exists"),
+        (("--model", "unknown-net"), "unknown network 'unknown-net'"),
+        (("--start", "2012-01-01", "--end", "2012-02-01"), "no usable scene over test-tsho"),
+        (("--scheduler", "tcp://127.0.0.1:9"), "no scheduler answers at tcp://127.0.0.1:9"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line_and_exit_code_one(
+    arguments: list[str],
+    change: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = fails_with([*arguments, *change], monkeypatch, capsys)
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_a_store_that_is_something_else_is_refused(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = fails_with([*arguments, "--store", str(tmp_path / "archive")], monkeypatch, capsys)
+    assert "not a glaciolake store" in said
+
+
+def test_the_printed_configuration_is_a_valid_one(tmp_path: Path) -> None:
+    printed = invoke("config")
+    assert printed.exit_code == 0
+    (tmp_path / "run.yaml").write_text(printed.output)
+    assert invoke("config", str(tmp_path / "run.yaml")).output == printed.output
+
+
+def test_a_catalogue_is_built_and_searched(arguments: list[str], tmp_path: Path) -> None:
+    built = invoke("catalog", "build", str(tmp_path / "archive"), "-o", str(tmp_path / "stac"))
+    assert built.exit_code == 0 and "3 items" in built.output
+    found = invoke(
+        *("catalog", "search", "--source", str(tmp_path / "stac" / "catalog.json"), "--lake", "test-tsho"),
+        *("--registry", str(tmp_path / "lakes.geojson"), "--start", "2021-07-01", "--end", "2021-07-20"),
+    )
+    assert found.exit_code == 0
+    assert found.output.count("OPERA_L2_RTC-S1_T121-258662-IW2") == 2
+
+
+def test_help_names_every_command_and_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from glaciolake.pipeline.__main__ import app\n"
+        "heavy = {'torch', 'xarray', 'dask', 'rasterio', 'numba', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    shown = invoke("--help").output
+    for command in ("demo", "run", "catalog", "series", "plot", "config", "doctor"):
+        assert command in shown
