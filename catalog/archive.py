@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pystac
 from shapely.geometry.base import BaseGeometry
 
-from glaciolake.catalog.burst_grids import BurstGrids
+from glaciolake.catalog.burst_grids import TRIES, BurstGrids
 from glaciolake.catalog.errors import CatalogError, UnknownName
 from glaciolake.catalog.granule import Band
 from glaciolake.catalog.items import BandFile, make_item
+from glaciolake.catalog.lattice import Lattice
 from glaciolake.catalog.names import RtcName, parse_url
 from glaciolake.catalog.request import Refused, Request
+
+_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def band_files(name: RtcName, files: Iterable[BandFile]) -> dict[Band, BandFile]
         Sorted by band; an https address is preferred to s3, which can be read inside one cloud region only.
     """
     found: dict[Band, BandFile] = {}
-    for file in sorted(files, key=lambda file: (file.href.startswith("s3:"), file.href)):
+    rasters = (file for file in files if ".tif" in file.href)  # most are not, and reading names takes time
+    for file in sorted(rasters, key=lambda file: (file.href.startswith("s3:"), file.href)):
         try:
             read = parse_url(file.href)
         except UnknownName:
@@ -109,16 +114,23 @@ def completed(listed: Iterable[Listed], grids: BurstGrids) -> tuple[list[pystac.
         else:
             by_burst[one.name.burst].append(one)
     items: list[pystac.Item] = []
-    for burst, granules in sorted(by_burst.items()):
-        # The newest first: the oldest addresses are the likeliest to be gone.
-        granules.sort(key=lambda one: one.name, reverse=True)
-        lattice = grids.lattice(burst, [_image(one.files) for one in granules])
-        for one in granules:
+    for burst, lattice in _lattices(by_burst, grids).items():
+        for one in by_burst[burst]:
             try:
                 items.append(make_item(one.name, lattice, one.files, footprint=one.outline))
             except CatalogError as error:
                 refused.append(Refused(one.name.granule, str(error)))
     return items, refused
+
+
+def _lattices(by_burst: Mapping[str, list[Listed]], grids: BurstGrids) -> dict[str, Lattice]:
+    """Grids of bursts, sorted by burst; those not known yet are fetched side by side."""
+    bursts = sorted(by_burst)
+    # The newest first: the oldest addresses are the likeliest to be gone.
+    newest = (sorted(by_burst[burst], key=lambda one: one.name, reverse=True)[:TRIES] for burst in bursts)
+    hrefs = [[_image(one.files) for one in granules] for granules in newest]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(bursts, pool.map(grids.lattice, bursts, hrefs), strict=True))
 
 
 def _image(files: Mapping[Band, BandFile]) -> str:

@@ -91,17 +91,19 @@ class BurstGrids:
         CredentialsMissing
             Where the archive has to be asked and there is no login.
         """
+        if not all(self._shared(href) for href in hrefs[:TRIES]):
+            return self._read(burst, hrefs)
         with self._lock:
-            if not all(self._shared(href) for href in hrefs[:TRIES]):
-                return self._read(burst, hrefs)
             if self._known is None:
                 self._known = _load(self.path)
-            if burst not in self._known:
-                self._known[burst] = self._read(burst, hrefs)
-                # Another process may have learnt other bursts meanwhile; keep those too.
-                self._known = _load(self.path) | self._known
-                _save(self.path, self._known)
-            return self._known[burst]
+            if burst in self._known:
+                return self._known[burst]
+        lattice = self._read(burst, hrefs)  # outside the lock: other bursts are read meanwhile
+        with self._lock:
+            # Another process may have learnt other bursts meanwhile; keep those too.
+            self._known = _load(self.path) | self._known | {burst: lattice}
+            _save(self.path, self._known)
+        return lattice
 
     def _read(self, burst: str, hrefs: Sequence[str]) -> Lattice:
         reasons = []

@@ -88,8 +88,10 @@ def _hrefs(item: pystac.Item) -> Iterator[str]:
 
 def _lattice(item: pystac.Item) -> Lattice | None:
     """Grid from the projection extension, at the item or at an image; None where it is not all there."""
-    images = [asset.extra_fields for asset in item.assets.values() if _is_image(asset.href)]
-    for fields in [item.properties, *images]:
+    own = (
+        asset for asset in item.assets.values() if any(key.startswith("proj:") for key in asset.extra_fields)
+    )
+    for fields in [item.properties, *(asset.extra_fields for asset in own if _is_image(asset.href))]:
         known: Mapping[str, Any] = {**item.properties, **fields}
         code = known.get("proj:code") or (f"EPSG:{known['proj:epsg']}" if known.get("proj:epsg") else None)
         if code and known.get("proj:transform") and known.get("proj:shape"):
