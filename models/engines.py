@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glaciolake.models import quiet
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import Engine, ModelRef
 from glaciolake.models.weights import locate
@@ -88,9 +89,7 @@ def _worker_threads() -> int:
 
 
 def _openvino(ref: ModelRef, use: Share) -> Network:
-    import openvino
-
-    core = openvino.Core()
+    core = quiet.openvino().Core()
     model = core.read_model(_readable(ref))
     settings = {
         # Its default on processors with bfloat16 is bfloat16, which moves lake shores.
@@ -110,8 +109,7 @@ def _openvino(ref: ModelRef, use: Share) -> Network:
 
 
 def _onnxruntime(ref: ModelRef, use: Share) -> Network:
-    import onnxruntime
-
+    onnxruntime = quiet.onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = use.threads
     options.inter_op_num_threads = 1

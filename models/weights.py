@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from glaciolake.models import quiet
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import Engine, ModelRef, ModelSpec
 
@@ -111,7 +112,7 @@ def read_spec(ref: ModelRef) -> ModelSpec:
 @lru_cache(maxsize=8)
 def metadata(ref: ModelRef) -> dict[str, str]:
     """Metadata of an ONNX file, read with onnxruntime, which every installation has."""
-    import onnxruntime
+    onnxruntime = quiet.onnxruntime()
 
     path = locate(ref)
     options = onnxruntime.SessionOptions()

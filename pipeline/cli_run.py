@@ -162,7 +162,8 @@ def _finish(settings: RunConfig, summary: Summary) -> None:
     console = Console()
     table = Table(title=f"Store {settings.store}", title_justify="left")
     for heading in ("lake", "track", "new", "kept", "no data", "failed", "stored"):
-        table.add_column(heading, justify="left" if heading in ("lake", "track") else "right")
+        text = heading in ("lake", "track")
+        table.add_column(heading, justify="left" if text else "right", no_wrap=text)
     for heading in ("median km2", "scatter %"):
         table.add_column(heading, justify="right")
     overview = store_overview(settings.store)
