@@ -120,6 +120,9 @@ def _check_bursts(lake: Lake) -> str | None:
     for track in lake.tracks:
         if not 1 <= track <= 175:
             return f"its track {track} is not a relative orbit of Sentinel-1 (1 to 175); correct it"
+    for track in lake.hidden_tracks:
+        if track not in lake.tracks:
+            return f"its hidden track {track} is none of its tracks {list(lake.tracks)}; correct one of them"
     for burst in lake.bursts:
         parts = _BURST.fullmatch(burst)
         if parts is None:

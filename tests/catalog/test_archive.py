@@ -9,6 +9,7 @@ from shapely.geometry import box
 from glaciolake.catalog.archive import Listed, band_files, completed, is_asked
 from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.errors import SearchFailed
+from glaciolake.catalog.granule import Band
 from glaciolake.catalog.items import BandFile, granule_of
 from glaciolake.catalog.names import parse_name
 from glaciolake.catalog.request import Request
@@ -68,7 +69,7 @@ def test_one_burst_that_cannot_be_read_fails_the_whole(tmp_path: Path) -> None:
 
 
 def test_a_footprint_drawn_around_the_earth_is_not_believed(tmp_path: Path) -> None:
-    files = {"vv": BandFile("/x_VV.tif")}
+    files: dict[Band, BandFile] = {"vv": BandFile("/x_VV.tif")}
     around, narrow = (Listed(NAME, files, box(west, 27, 179.9, 28)) for west in (-179.9, 170))
     assert around.outline is None and narrow.outline is not None
     here = Request(box(86, 27, 87, 28), ALL_TIME.start, ALL_TIME.end)
