@@ -87,7 +87,7 @@ def write_card(facts: dict[str, Any], path: Path) -> None:
         n_test=facts["scenes"]["test"],
         table=_table(facts["scores"]),
         area=_area(facts["scores"][0]),
-        steps=training["step"],
+        steps=round(training["step"]),
         batch=training["batch"],
         size_px=training["size_px"],
         seconds=round(training["seconds"]),

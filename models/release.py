@@ -23,7 +23,7 @@ from glaciolake.models.weights import resolve
 
 logger = logging.getLogger(__name__)
 
-NOT_FACTS = {"pairs", "chips", "out"}  # folders of the machine that trained
+NOT_FACTS = {"pairs", "chips", "out", "start_from"}  # folders of the machine that trained
 
 
 def release(config: TrainConfig, folder: Path) -> dict[str, Any]:

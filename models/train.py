@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glaciolake.models.augment import Batch, draw_batch
 from glaciolake.models.data import Float32, Sample, drop_wrong_labels, read_samples, split
+from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import best_threshold, predict_samples
 from glaciolake.models.network import ENCODER, build_network, on_device
 from glaciolake.models.spec import ModelSpec
@@ -35,6 +36,9 @@ class TrainConfig(BaseModel):
     chips: Path = Field(description="Folder of the HyP3 RTC chips the pairs were made of.")
     out: Path = Field(description="Folder for the checkpoint and the log of the run.")
     spec: ModelSpec = Field(description="What the network sees, and its name.")
+    start_from: Path | None = Field(
+        default=None, description="Checkpoint to go on from; without, fresh weights."
+    )
     encoder: str = Field(default=ENCODER, description="Encoder of the U-Net.")
     seed: int = Field(default=0, description="Seed of split, weights and variations.")
     steps: int = Field(default=1500, ge=1, description="Optimiser steps.")
@@ -67,8 +71,8 @@ def train(config: TrainConfig) -> Path:
     parts = split(kept, seed=config.seed)
     logger.info("labels dropped=%d %s", len(dropped), {name: len(part) for name, part in parts.items()})
     config.out.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, build_network(config.spec, encoder=config.encoder))
-    best, spent_s, start = -1.0, 0.0, time.monotonic()
+    network, before = _begin(config)
+    run, best, spent_s, start = _Run(config, network), -1.0, 0.0, time.monotonic()
     for step in range(config.steps):
         batch = draw_batch(parts["train"], random, config.spec, count=config.batch, size_px=config.size_px)
         loss = run.step(batch, rate=_rate(step, spent_s, config))
@@ -81,7 +85,8 @@ def train(config: TrainConfig) -> Path:
             )
             if iou > best:
                 best = iou
-                facts = {"threshold": threshold, "validation_iou": iou, "step": step + 1, "seconds": spent_s}
+                facts = {"threshold": threshold, "validation_iou": iou}
+                facts |= {"step": before["step"] + step + 1, "seconds": before["seconds"] + spent_s}
                 torch.save({"weights": network.state_dict(), **facts}, config.out / "best.pt")
         if last:
             break
@@ -112,6 +117,22 @@ def loss_on_valid(logits: torch.Tensor, water: torch.Tensor, valid: torch.Tensor
     found, both = share * valid, (share * water * valid).sum((1, 2))
     dice = 1 - (2 * both + 1) / (found.sum((1, 2)) + (water * valid).sum((1, 2)) + 1)
     return 0.4 * (entropy * valid).sum() / n_valid + 0.3 * dice.mean() + 0.3 * focal
+
+
+def _begin(config: TrainConfig) -> tuple[torch.nn.Module, dict[str, float]]:
+    """Network with fresh weights, or those of a checkpoint with the steps and seconds that went into it."""
+    import torch
+
+    network, before = build_network(config.spec, encoder=config.encoder), {"step": 0.0, "seconds": 0.0}
+    if config.start_from is None:
+        return network, before
+    if not config.start_from.is_file():
+        raise ModelError(
+            f"no checkpoint {config.start_from}; give the best.pt of an earlier run as start_from"
+        )
+    checkpoint = torch.load(config.start_from, weights_only=True)
+    network.load_state_dict(checkpoint["weights"])
+    return network, {name: checkpoint[name] for name in before}
 
 
 def _rate(step: int, spent_s: float, config: TrainConfig) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from glaciolake.models.errors import ModelError
 from glaciolake.models.train import TrainConfig, loss_on_valid, train
 from tests.models.scenes import SPEC, sample, write_data_set
 
@@ -57,3 +58,17 @@ def test_a_run_leaves_a_checkpoint_with_weights_and_threshold_and_repeats(tmp_pa
 def test_a_run_ends_when_its_time_is_up(tmp_path: Path) -> None:
     checkpoint = torch.load(train(config(tmp_path, steps=100000, max_s=0.1)), weights_only=True)
     assert checkpoint["step"] < 100
+
+
+def test_a_run_goes_on_from_a_checkpoint_and_counts_its_steps(tmp_path: Path) -> None:
+    first = torch.load(train(config(tmp_path / "one")), weights_only=True)
+    further = config(tmp_path / "other", start_from=tmp_path / "one" / "run" / "best.pt", learning_rate=1e-9)
+    second = torch.load(train(further), weights_only=True)
+    assert second["step"] > first["step"]
+    name = "segmentation_head.0.weight"
+    torch.testing.assert_close(second["weights"][name], first["weights"][name], atol=1e-5, rtol=0)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no checkpoint .*gone\.pt"):
+        train(config(tmp_path, start_from=tmp_path / "gone.pt"))
