@@ -104,7 +104,7 @@ def lake_figure(datasets: Mapping[str, xr.Dataset], lake: Lake | None, note: str
             axes.tick_params(labelbottom=False)
     if first is not None:
         _dates(first, table)
-    _words(figure, sheet, panels, lake)
+    _words(figure, sheet, panels, lake, note)
     name = lake.name if lake else str(next(iter(datasets.values())).attrs.get("lake_name", "Lake"))
     _heading(figure, sheet, name, note)
     return figure
@@ -136,7 +136,7 @@ def _put(figure: Figure, sheet: _Sheet, inches_down: float, text: str, **style: 
     figure.text(LEFT_IN / WIDTH_IN, 1 - inches_down / sheet.height, text, va="top", **style)
 
 
-def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None) -> None:
+def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None, note: str) -> None:
     figure.legend(
         handles=key_of(panels, lake),
         loc="lower left",
@@ -149,13 +149,13 @@ def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None
         columnspacing=1.5,
         borderpad=0,
     )
-    caption = textwrap.fill(_caption(lake), 205)
+    caption = textwrap.fill(_caption(lake, note), 205)
     _put(figure, sheet, sheet.height - 0.52, caption, size=8.5, color=MUTED)
     line = (LEFT_IN / WIDTH_IN, 1 - RIGHT_IN / WIDTH_IN)
     figure.add_artist(Line2D(line, [0.57 / sheet.height] * 2, color=FAINT, linewidth=0.8))
 
 
-def _caption(lake: Lake | None) -> str:
+def _caption(lake: Lake | None, note: str) -> str:
     parts = [
         "Tracks see a lake from different sides and their levels differ by geometry: compare within a panel. "
         "A frozen or partly unseen lake is a state, not a loss of water."
@@ -164,5 +164,5 @@ def _caption(lake: Lake | None) -> str:
         parts.append(
             f"Published area {lake.area_km2:.3g} km2: {lake.area_source}.".replace("km2", "km\u00b2")
         )
-    parts.append("Contains modified Copernicus Sentinel data.")
+    parts.append(f"{note}." if note else "Contains modified Copernicus Sentinel data.")
     return " ".join(parts)
