@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-NOT_PINNED = {"glaciolake", "pip", "setuptools", "wheel"}
+NOT_PINNED = {"glaciolake", "pip", "wheel"}
 HEAD = "# One resolution that was installed and tested together (Python {}). Written by 'make constraints'.\n"
 
 
