@@ -77,14 +77,12 @@ def reach_error(host: str, port: int = HTTPS) -> str | None:
     return None
 
 
-def scheduler_error(address: str | None) -> str | None:
+def scheduler_error(address: str | None, timeout_s: float = SCHEDULER_TIMEOUT_S) -> str | None:
     """Try to connect to a scheduler; what hinders it, None where nothing does or none is given."""
     if address is None:
         return None
     try:
-        config = ClusterConfig(
-            scheduler=address, connect_timeout_s=SCHEDULER_TIMEOUT_S, workers_timeout_s=SCHEDULER_TIMEOUT_S
-        )
+        config = ClusterConfig(scheduler=address, connect_timeout_s=timeout_s, workers_timeout_s=timeout_s)
         with connect(config):
             return None
     except ClusterError as error:

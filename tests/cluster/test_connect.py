@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler, SpecCluster
+from distributed import Client, Scheduler, SpecCluster, Worker
+from distributed.security import Security
 from distributed.versions import get_versions
 
 from glaciolake.cluster.config import ClusterConfig
@@ -91,9 +92,6 @@ def test_tls_without_certificates_says_which_files_are_missing(tmp_path: Path) -
 
 
 def test_a_tls_scheduler_is_spoken_to_with_the_given_certificate(tmp_path: Path) -> None:
-    from distributed import Nanny
-    from distributed.security import Security
-
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs the openssl command to make a certificate")
@@ -107,7 +105,7 @@ def test_a_tls_scheduler_is_spoken_to_with_the_given_certificate(tmp_path: Path)
     security = Security(tls_ca_file=str(certificate), require_encryption=True, **both)
     common = {"host": "127.0.0.1", "protocol": "tls://", "security": security, "dashboard": False}
     scheduler = {"cls": Scheduler, "options": common | {"dashboard_address": "127.0.0.1:0"}}
-    workers = {0: {"cls": Nanny, "options": common | {"nthreads": 1}}}
+    workers = {0: {"cls": Worker, "options": common | {"nthreads": 1}}}
     with SpecCluster(workers=workers, scheduler=scheduler, security=security) as cluster:
         config = ClusterConfig(
             scheduler=cluster.scheduler_address,

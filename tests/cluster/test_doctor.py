@@ -189,7 +189,7 @@ def test_a_scheduler_is_tried_and_its_trouble_told(small_cluster: SpecCluster) -
     assert check_scheduler(address, None).found.startswith(f"{address} answers")
     wrong = check_scheduler("host", facts.scheduler_error("host"))
     assert (wrong.state, wrong.fix) == ("fail", "write it like tcp://host:8786")
-    silent = facts.scheduler_error("tcp://127.0.0.1:9")
+    silent = facts.scheduler_error("tcp://127.0.0.1:9", timeout_s=0.5)
     check = check_scheduler("tcp://127.0.0.1:9", silent)
     assert check.found.startswith("no scheduler answers at tcp://127.0.0.1:9")
     assert check.fix.startswith("check the address")

@@ -7,7 +7,7 @@ from pathlib import Path
 import dask
 import pytest
 from dask.system import CPU_COUNT
-from distributed import Client, SpecCluster
+from distributed import Client
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.local import (
@@ -84,8 +84,10 @@ def test_cores_and_memory_are_shared_out() -> None:
 
 
 def test_a_worker_that_dies_comes_back_with_the_same_settings(
-    small_cluster: SpecCluster, client: Client
+    client: Client, kill_a_worker: Callable[[], None]
 ) -> None:
-    client.restart(timeout=60)
-    for environ in client.run(environ_there()).values():
+    kill_a_worker()
+    said = client.run(environ_there())
+    assert len(said) == 2
+    for environ in said.values():
         assert ALLOCATOR.items() <= environ.items()

@@ -90,9 +90,11 @@ def test_a_worker_that_joins_later_is_set_up_too(small_cluster: SpecCluster, reg
         _wait_until(lambda: len(registered.scheduler_info()["workers"]) == 2)
 
 
-def test_a_worker_that_is_restarted_is_set_up_too(registered: Client) -> None:
-    registered.restart(timeout=60)
-    assert all(OPTIONS.items() <= environ.items() for environ in registered.run(environ_there()).values())
+def test_a_worker_that_dies_is_set_up_again(registered: Client, kill_a_worker: Callable[[], None]) -> None:
+    kill_a_worker()
+    said = registered.run(environ_there())
+    assert len(said) == 2
+    assert all(OPTIONS.items() <= environ.items() for environ in said.values())
 
 
 def test_messages_of_ours_are_heard_on_workers(registered: Client) -> None:
