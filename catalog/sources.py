@@ -52,18 +52,22 @@ def open_source(where: str, *, credentials: Credentials | None = None) -> Source
     if urlsplit(where).scheme in ("http", "https") or Path(where).suffix == ".json":
         from glaciolake.catalog.stac import StacSource
 
-        _check_there(where)
-        return StacSource(where, grids=_grids(credentials))
-    if where and Path(where).is_dir():
+        return StacSource(_address(where), grids=_grids(credentials))
+    if where and Path(where).expanduser().is_dir():
         from glaciolake.catalog.folder import FolderSource
 
-        return FolderSource(Path(where))
+        return FolderSource(Path(where).expanduser())
     raise CatalogError(f"{where!r} is no source that exists; give {FORMS}")
 
 
-def _check_there(where: str) -> None:
-    if "://" not in where and not Path(where).is_file():
+def _address(where: str) -> str:
+    """Address, or path of a file that is there."""
+    if "://" in where:
+        return where
+    path = Path(where).expanduser()
+    if not path.is_file():
         raise CatalogError(f"{where!r} does not exist; give {FORMS}")
+    return str(path)
 
 
 def _grids(credentials: Credentials | None) -> BurstGrids:
