@@ -30,6 +30,8 @@ LONGEST_LINE = pd.Timedelta(days=75)
 """Slices further apart are not joined: nobody saw the lake between them."""
 LEAST_SPAN = 0.1
 """Least range of the y axis as a share of the area, so that noise does not fill the panel."""
+LEAST_SHARE = 0.3
+"""Where less than this share of the areas is open water, all of them set the y axis."""
 FLAGGED_REACH = 1.0
 """Share of the axis that flagged slices may add below and above; those beyond are drawn at the edge."""
 
@@ -95,12 +97,14 @@ def limits_km2(panels: list[Panel], lake: Lake | None) -> tuple[float, float]:
     rows = pd.concat([panel.slices for panel in panels])
     good = rows[rows["good"]]
     published = [lake.area_km2] if lake else []
-    core = [*good["low"], *good["high"], *published] if len(good) else [*rows["area"].dropna(), *published]
+    areas = rows["area"].dropna()
+    mostly_good = len(good) >= LEAST_SHARE * len(areas) > 0
+    core = [*good["low"], *good["high"], *published] + ([] if mostly_good else [*areas])
     if not core:
         return 0.0, 1.0
     low, high = float(np.min(core)), float(np.max(core))
     reach = FLAGGED_REACH * max(high - low, LEAST_SPAN * high)
-    others = rows["area"].dropna().clip(low - reach, high + reach)
+    others = areas.clip(low - reach, high + reach)
     low, high = min([low, *others]), max([high, *others])
     margin = 0.08 * (high - low) if high - low > LEAST_SPAN * high else LEAST_SPAN * high
     return max(low - margin, 0.0), high + margin

@@ -111,7 +111,7 @@ def trend(table: pd.DataFrame) -> Trend | NoTrend:
     summers = summer_areas(table)
     if len(summers) < MIN_YEARS:
         return NoTrend(
-            f"no trend: {len(summers)} summers with {MIN_SLICES_PER_SUMMER} slices, {MIN_YEARS} are needed"
+            f"no trend: {MIN_YEARS} summers of {MIN_SLICES_PER_SUMMER} slices needed, {len(summers)} there"
         )
     years = summers["year"].to_numpy(dtype="float64")
     areas = summers["area_m2"].to_numpy(dtype="float64")

@@ -94,7 +94,7 @@ def test_trend_is_drawn_only_where_it_is_allowed() -> None:
     short = series("2023-05-01", "2025-12-31", track="T085")
     figure = lake_figure({"T121": long, "T085": short}, LAKE)
     assert [len(trend_lines(axes)) for axes in panels(figure)] == [0, 1]
-    assert "no trend: 3 summers" in words(figure) and "10 summers: +" in words(figure)
+    assert "slices needed, 3 there" in words(figure) and "10 summers: +" in words(figure)
 
 
 def test_all_open_water_is_inside_the_axis_and_all_others_are_drawn() -> None:
@@ -176,6 +176,12 @@ def test_a_name_with_another_ending_is_refused_and_nothing_is_written(tmp_path: 
     with pytest.raises(PipelineError, match="no slices to draw"):
         plot_lake({}, LAKE, tmp_path / "lake.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_series_that_is_mostly_frozen_is_drawn_whole() -> None:
+    winter = series("2022-11-20", "2023-04-15")
+    assert (winter["flags"] == 0).sum() <= 3
+    assert "beyond the axis" not in words(lake_figure({"T121": winter}, LAKE))
 
 
 def test_limits_hold_where_there_is_nothing() -> None:
