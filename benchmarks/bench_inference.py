@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from glaciolake.models.engines import load, share
 from glaciolake.models.predict import network_input
 from glaciolake.models.spec import Engine, ModelSpec
-from glaciolake.models.weights import locate, read_spec, resolve
+from glaciolake.models.weights import read_spec, resolve
 
 Float32 = NDArray[np.float32]
 Network = Callable[[Float32], Float32]
 
 NATIVE_PX = (135, 144)
-ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino", "torch")
+ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino", "openvino-bf16", "torch")
 
 
 def main() -> None:
@@ -41,10 +41,8 @@ def main() -> None:
     native = network_input(scenes, spec)
     padded = _padded(scenes, spec)
     networks: dict[str, Network] = {
-        engine: load(resolve(engine=engine)) for engine in ENGINES if find_spec(engine)
+        engine: load(resolve(engine=engine)) for engine in ENGINES if find_spec(engine.removesuffix("-bf16"))
     }
-    if "openvino" in networks:
-        networks["openvino bf16"] = _openvino_bf16()
     if "torch" in networks:
         networks["plain torch, batch 1"] = _plain_torch()
     print(
@@ -85,19 +83,6 @@ def _time(networks: dict[str, Network], images: Float32, repeats: int) -> dict[s
             if repeat:
                 spent[name].append(time.perf_counter() - start)
     return {name: statistics.median(seconds) for name, seconds in spent.items()}
-
-
-def _openvino_bf16() -> Network:
-    """OpenVINO as it would run by default on a processor with bfloat16."""
-    import openvino
-
-    settings = {
-        "INFERENCE_PRECISION_HINT": "bf16",
-        "INFERENCE_NUM_THREADS": share().threads,
-        "NUM_STREAMS": 1,
-    }
-    compiled = openvino.Core().compile_model(str(locate(resolve())), "CPU", settings)
-    return lambda images: np.array(compiled.create_infer_request().infer({0: images})[0][:, 0])
 
 
 def _plain_torch() -> Network:

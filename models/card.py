@@ -46,6 +46,8 @@ Pixels that have data, pooled. Constants never look at the radar: they are the m
 training part. Skill is the share of the best constant's error that the network removes; below 0 the
 constant is better.
 
+{verdict}
+
 {table}
 
 {area}
@@ -85,6 +87,7 @@ def write_card(facts: dict[str, Any], path: Path) -> None:
         n_train=facts["scenes"]["train"],
         n_validation=facts["scenes"]["validation"],
         n_test=facts["scenes"]["test"],
+        verdict=_verdict(facts["scores"][0]),
         table=_table(facts["scores"]),
         area=_area(facts["scores"][0]),
         steps=round(training["step"]),
@@ -96,10 +99,20 @@ def write_card(facts: dict[str, Any], path: Path) -> None:
     path.write_text(text)
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    head = (
-        "| scenes | n | network IoU | per lake | per lake, direction | per lake, track | skill | area error |"
+def _verdict(row: dict[str, Any]) -> str:
+    network, best = row["network"]["iou"], max(row[name]["iou"] for name in _BLIND)
+    scores = f"{network:.3f} beside {best:.3f} for the best constant"
+    if row["skill"] > 0:
+        return f"**Better than remembering the outline: {scores}.**"
+    return (
+        f"**Not yet better than remembering the outline: {scores}.** These lakes hardly change,\n"
+        "which is what a constant is best at; how well the network follows a change is not measured here.\n"
+        "Take its areas as provisional."
     )
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    head = "| scenes | n | network IoU | per lake | + direction | + track | skill | area error |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
     for row in rows:
         blind = " | ".join(f"{row[name]['iou']:.3f}" for name in _BLIND)

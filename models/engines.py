@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,8 +46,9 @@ def choose(engine: Engine) -> Engine:
         return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
     if engine not in LOADERS:
         raise ModelError(f"unknown engine {engine!r}; take one of {['auto', *sorted(LOADERS)]}")
-    if importlib.util.find_spec(engine) is None:
-        extra = "" if engine == "onnxruntime" else f"[{engine}]"
+    package = engine.removesuffix("-bf16")
+    if importlib.util.find_spec(package) is None:
+        extra = "" if package == "onnxruntime" else f"[{package}]"
         raise ModelError(
             f"the engine {engine!r} is not installed; pip install 'glaciolake{extra}', or choose 'auto', "
             "which takes what is there"
@@ -88,12 +90,12 @@ def _worker_threads() -> int:
         return 1
 
 
-def _openvino(ref: ModelRef, use: Share) -> Network:
+def _openvino(ref: ModelRef, use: Share, *, precision: str = "f32") -> Network:
     core = quiet.openvino().Core()
     model = core.read_model(_readable(ref))
     settings = {
         # Its default on processors with bfloat16 is bfloat16, which moves lake shores.
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": use.threads * use.callers,
         "NUM_STREAMS": use.callers,
         "ENABLE_CPU_PINNING": False,
@@ -155,5 +157,6 @@ def _readable(ref: ModelRef) -> str:
 LOADERS: dict[str, Callable[[ModelRef, Share], Network]] = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
+    "openvino-bf16": partial(_openvino, precision="bf16"),
     "torch": _torch,
 }
