@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from glaciolake.pipeline.chunks import joined
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.window import ENHANCED_LEE, LEE, MEAN, Method
 
@@ -133,8 +134,7 @@ def multitemporal(power: xr.DataArray, *, window_px: int = 7, causal: bool = Fal
     if "time" not in power.dims:
         raise PipelineError(f"multitemporal needs dates; dims are {power.dims}, give (time, y, x)")
     stack = power.transpose("time", ...)
-    if stack.chunks is not None:
-        stack = stack.chunk(time=-1)
+    stack = joined(stack, ["time"])
     return over_windows(stack, partial(mean_ratio, method=method, causal=causal), window_px)
 
 
@@ -163,8 +163,8 @@ def over_windows(power: xr.DataArray, core: Callable[[Any], Any], window_px: int
     if not {"y", "x"} <= set(power.dims):
         raise PipelineError(f"a speckle filter needs y and x; dims are {power.dims}, name them (time, y, x)")
     power = power.transpose(..., "y", "x")
-    if power.chunks is not None:  # an image smaller than the window has no room for a halo
-        power = power.chunk({dim: -1 for dim in ("y", "x") if power.sizes[dim] < window_px})
+    # an image smaller than the window has no room for a halo
+    power = joined(power, [dim for dim in ("y", "x") if power.sizes[dim] < window_px])
     if power.chunks is None or max(len(power.chunksizes[dim]) for dim in ("y", "x")) == 1:
         return cast(
             xr.DataArray,

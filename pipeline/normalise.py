@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from glaciolake.models.spec import ModelSpec
+from glaciolake.pipeline.chunks import joined
 from glaciolake.pipeline.errors import PipelineError
 
 Float32 = NDArray[np.float32]
@@ -127,8 +128,7 @@ def zscore(power: xr.DataArray, *, min_history: int = MIN_HISTORY) -> xr.DataArr
     if min_history < 2:
         raise PipelineError(f"min_history is {min_history}; a standard deviation needs 2 dates or more")
     stack = power.transpose("time", ...)
-    if stack.chunks is not None:
-        stack = stack.chunk(time=-1)
+    stack = joined(stack, ["time"])
     return _each(stack, partial(deviations, min_history=min_history)).assign_attrs(units="1")
 
 
@@ -161,7 +161,7 @@ def images_for(power: xr.Dataset, spec: ModelSpec) -> xr.DataArray:
         )
     bands = [_whole_slices(power[band]) for band in spec.bands]
     if spec.normalisation == "zscore" and bands[0].chunks is not None:
-        bands = [_joined(band, "time") for band in bands]
+        bands = [joined(band, ["time"]) for band in bands]
     images = xr.apply_ufunc(
         partial(stack_images, one=_normalisation(spec)),
         *bands,
@@ -279,11 +279,4 @@ def _whole_slices(power: xr.DataArray) -> xr.DataArray:
     if not {"y", "x"} <= set(power.dims):
         raise PipelineError(f"an image needs y and x; dims are {power.dims}, name them (time, y, x)")
     power = power.transpose(..., "y", "x")
-    return _joined(power, "y", "x")
-
-
-def _joined(power: xr.DataArray, *dims: str) -> xr.DataArray:
-    """One chunk along `dims`. Only the data: `DataArray.chunk` would make the coordinates lazy as well."""
-    if power.chunks is None:
-        return power
-    return power.copy(data=power.data.rechunk({power.get_axis_num(dim): -1 for dim in dims}))
+    return joined(power, ("y", "x"))
