@@ -151,12 +151,13 @@ def test_a_band_or_burst_that_is_missing_leaves_no_data_and_no_fewer_slices(
     assert missing["vh"].values.tolist() == [0, 1, 1]
 
 
-def test_first_wins_by_burst_not_by_time_or_by_name_of_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_first_wins_by_burst_not_by_time(tmp_path: Path, backend: Backend) -> None:
     second = write_granule(tmp_path, START, {"vv": np.full((20, 30), 2, "f4")}, burst="T121-000002-IW1")
     first = write_granule(
         tmp_path, START + timedelta(seconds=3), {"vv": np.full((20, 30), 1, "f4")}, burst="T121-000001-IW1"
     )
-    cube, _, _ = opened([second, first])
+    cube, _, _ = opened([second, first], backend=backend)
     assert (cube["vv"] == 1).all()
 
 

@@ -159,6 +159,17 @@ def test_a_burst_that_is_covered_is_not_read_at_all(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cube["vv"][0].values, pixels)
 
 
+def test_a_file_may_be_given_as_a_uri(tmp_path: Path) -> None:
+    scene = write_granule(tmp_path, START, {"vv": power((200, 300), 1)})
+    file = Path(scene.hrefs[0][1])
+    uri = replace(scene, hrefs=(("vv", file.as_uri()),))
+    cube = open_cube(group_passes([uri], ROLWALING_DEG), native_grid([uri], EVERYWHERE))
+    assert cube["vv"].notnull().all()
+    file.unlink()
+    with pytest.raises(UnreadableGranule, match="no such file; it was moved"):
+        cube.compute()
+
+
 def test_the_catalogue_may_spell_the_same_system_otherwise(tmp_path: Path) -> None:
     scene = replace(write_granule(tmp_path, START, {"vv": power((200, 300), 1)}), crs=CRS.lower())
     cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
