@@ -270,3 +270,17 @@ def test_a_killed_run_is_resumed_to_the_store_of_an_undisturbed_one(
     once = settings.model_copy(update={"store": str(tmp_path / "once")})
     run(once)
     xr.testing.assert_identical(stored(settings), stored(once))
+
+
+def test_work_split_between_cpu_and_gpu_workers_gives_the_same_store(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    """The resource GPU decides where the network runs; here it is only a label, the engine runs on the CPU."""
+    write_dates(archive(config), 5)
+    run(config)
+    place = {"gpu": True, "n_workers": 1, "n_gpu_workers": 1}
+    split = load_config(
+        None, {**config.model_dump(), "cluster": place, "store": str(tmp_path / "split.icechunk")}
+    )
+    assert run(split).complete
+    xr.testing.assert_identical(stored(config), stored(split))
