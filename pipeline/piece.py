@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
@@ -28,6 +29,11 @@ logger = logging.getLogger(__name__)
 
 LOWEST_POWER = 1e-6
 """-60 dB, far below the noise floor; an exact zero has no logarithm."""
+
+READ_ERRORS = (UnreadableGranule, RasterioError, RuntimeError, OSError)
+"""What the three readers raise of a file: ours the first, odc-stac the second, stackstac the third."""
+ATTEMPTS = 2
+"""Times a piece is read again when no single pass of it is at fault: the network stumbled."""
 
 Failures = dict[str, dict[str, str]]
 
@@ -150,26 +156,48 @@ def failure(piece: Piece, one: Pass, kind: str, reason: str) -> dict[str, str]:
 def _readable(piece: Piece, failed: Failures) -> tuple[xr.Dataset, tuple[Pass, ...]] | None:
     """Read what can be read; a broken file takes its own pass out of the piece, and no other."""
     passes = list(piece.passes)
-    while passes:
-        cube = open_cube(
-            passes,
-            piece.grid,
-            bands=piece.recipe.spec.bands,
-            slices_per_chunk=len(passes),
-            backend=piece.recipe.config.backend,
-        )
+    for _ in range(len(passes) + ATTEMPTS):
+        if not passes:
+            return None
         try:
-            cube = cube.load(scheduler="synchronous")
-        except UnreadableGranule as error:
-            broken = [one for one in passes if any(granule.name == error.granule for granule in one.granules)]
-            for one in broken:
-                failed[one.id] = failure(piece, one, "unreadable", str(error))
+            return _with_data(piece, _load(piece, passes), passes, failed)
+        except READ_ERRORS as error:
+            for one, reason in _broken(piece, passes, error):
+                failed[one.id] = failure(piece, one, "unreadable", reason)
                 passes.remove(one)
-            if not broken:
-                raise
-            continue
-        return _with_data(piece, cube, passes, failed)
-    return None
+    raise PipelineError(f"{len(passes)} passes could not be read together, and each alone could; run again")
+
+
+def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
+    bands = piece.recipe.spec.bands
+    cube = open_cube(
+        passes,
+        piece.grid,
+        bands=bands,
+        slices_per_chunk=len(passes),
+        backend=piece.recipe.config.backend,
+    )
+    missing = [band for band in bands if band not in cube]
+    if missing:
+        raise PipelineError(f"none of these passes has {missing}, which model {piece.recipe.spec.name} needs")
+    return cube.load(scheduler="synchronous")
+
+
+def _broken(piece: Piece, passes: Sequence[Pass], error: Exception) -> list[tuple[Pass, str]]:
+    """Find whose fault an error is: our reader names the granule, the others' passes are tried one by one."""
+    if isinstance(error, UnreadableGranule):
+        guilty = [one for one in passes if any(granule.name == error.granule for granule in one.granules)]
+        if guilty:
+            return [(one, str(error)) for one in guilty]
+    if len(passes) == 1:
+        return [(passes[0], f"{', '.join(g.name for g in passes[0].granules)}: {error}")]
+    found: list[tuple[Pass, str]] = []
+    for one in passes:
+        try:
+            _load(piece, [one])
+        except READ_ERRORS as own:
+            found += _broken(piece, [one], own)
+    return found
 
 
 def _with_data(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from glaciolake.models.predict import water_probability
 from glaciolake.models.spec import ModelRef
+from glaciolake.pipeline.patches import Window, blend, windows
+
+Float32 = NDArray[np.float32]
+
+WINDOW_PX = 640
+"""Largest side that is given to the network at once: a lake with its surroundings at 20 m fits whole."""
+OVERLAP_PX = 96
+"""More than the network's deepest stride of 32 px on either side of a seam."""
 
 
 def segment(images: xr.DataArray, ref: ModelRef) -> xr.DataArray:
@@ -25,7 +36,7 @@ def segment(images: xr.DataArray, ref: ModelRef) -> xr.DataArray:
         ``water_probability`` (time, y, x), 0 to 1 (1), float32; NaN where no band has data.
     """
     found: xr.DataArray = xr.apply_ufunc(
-        water_probability,
+        segment_slices,
         images,
         kwargs={"ref": ref},
         input_core_dims=[["channel", "y", "x"]],
@@ -34,3 +45,36 @@ def segment(images: xr.DataArray, ref: ModelRef) -> xr.DataArray:
         output_dtypes=[np.float32],
     )
     return found.rename("water_probability").assign_attrs(units="1", long_name="probability of water")
+
+
+def segment_slices(images: Float32, *, ref: ModelRef) -> Float32:
+    """Run the network over bare slices, in windows where they are large.
+
+    Parameters
+    ----------
+    images
+        (n, channel, y, x), 0 to 1 (1), float32; NaN is no data.
+    ref
+        The network.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, y, x), 0 to 1 (1), float32; NaN where no band has data.
+    """
+    height_px, width_px = images.shape[-2:]
+    if max(height_px, width_px) <= WINDOW_PX:
+        return water_probability(images, ref)
+    cut = windows(height_px, width_px, size_px=WINDOW_PX, overlap_px=OVERLAP_PX)
+    water = np.empty((len(images), height_px, width_px), np.float32)
+    for index, image in enumerate(images):
+        water[index] = blend(_answers(image, cut, ref), (height_px, width_px))
+    return water
+
+
+def _answers(image: Float32, cut: list[Window], ref: ModelRef) -> Iterator[tuple[Window, Float32]]:
+    """Answer each window of one image (channel, y, x) in which anything was seen."""
+    for window in cut:
+        part = image[(slice(None), *window.slices)]
+        if np.isfinite(part).any():
+            yield window, water_probability(part[np.newaxis], ref)[0]
