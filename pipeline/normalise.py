@@ -199,7 +199,7 @@ def equalise_slices(power: NDArray[Any]) -> UInt8:
     from glaciolake.pipeline import normalise_kernels as kernels
 
     stack = np.ascontiguousarray(power, dtype=np.float32)
-    stack = stack.reshape(math.prod(power.shape[:-2]), math.prod(power.shape[-2:]))
+    stack = stack.reshape(math.prod(power.shape[:-2]), *power.shape[-2:])
     out = np.empty(stack.shape, np.uint8)
     kernels.equalise_slices(stack, stack.view(np.int32), out)
     return out.reshape(power.shape)

@@ -14,10 +14,6 @@ from numba import float32, int32, types, uint8
 from glaciolake.pipeline.compiled import Kernel, jittable
 
 N_BINS = 256
-BLOCK_PX = 4096
-"""Pixels worked on at once, from a copy in the first-level cache: a plain copy keeps many loads in flight,
-where arithmetic straight from memory waits for each (a third of the time on 2048 x 2048)."""
-
 LANES = 4
 """Histograms counted side by side: neighbours often share a bin, and one counter would wait for itself."""
 
@@ -30,10 +26,27 @@ LOWEST_KEY = np.int32(-0x7F800001)  # where minus infinity sorts
 
 @jittable
 def _fetch(source: Any, near: Any) -> Any:
-    """Copy a block into `near` and give the part it fills."""
+    """Copy the valid stretch of a row into `near`, which stays in the first-level cache.
+
+    A plain copy keeps many loads in flight, where arithmetic straight from memory waits for each: a third
+    of the time on 2048 x 2048.
+    """
     for i in range(source.size):
         near[i] = source[i]
     return near[: source.size]
+
+
+@jittable
+def _stretch(row: Any, ends: Any) -> None:
+    """Find where a row's data begin and end; scenes are padded, and padding costs nothing later."""
+    first = 0
+    last = row.size
+    while first < last and not abs(row[first]) < INFINITY:
+        first += 1
+    while last > first and not abs(row[last - 1]) < INFINITY:
+        last -= 1
+    ends[0] = first
+    ends[1] = last
 
 
 @jittable
@@ -111,27 +124,27 @@ def _levels_of(counts: Any, edges: Any, levels: Any, slopes: Any) -> None:
 
 
 @jittable
-def _limits(bits: Any, near: Any) -> Any:
+def _limits(bits: Any, ends: Any, near: Any) -> Any:
     """Smallest and largest finite value of a slice; low is not below high where there are not two."""
-    ends = np.array([INFINITY_BITS, LOWEST_KEY])
-    for first in range(0, bits.size, BLOCK_PX):
-        low, high = _range_of(_fetch(bits[first : first + BLOCK_PX], near))
-        ends[0] = min(ends[0], low)
-        ends[1] = max(ends[1], high)
+    keys = np.array([INFINITY_BITS, LOWEST_KEY])
+    for y in range(bits.shape[0]):
+        low, high = _range_of(_fetch(bits[y, ends[y, 0] : ends[y, 1]], near))
+        keys[0] = min(keys[0], low)
+        keys[1] = max(keys[1], high)
     for i in range(2):
-        ends[i] = ends[i] ^ ((ends[i] >> np.int32(31)) & SIGN_OFF)
-    values = ends.view(np.float32)
+        keys[i] = keys[i] ^ ((keys[i] >> np.int32(31)) & SIGN_OFF)
+    values = keys.view(np.float32)
     return values[0], values[1]
 
 
 @jittable
-def _histogram(values: Any, edges: Any, near: Any, out: Any) -> Any:
+def _histogram(values: Any, edges: Any, ends: Any, near: Any, out: Any) -> Any:
     """Count the bins, and leave each pixel's bin in `out`."""
     counts = np.zeros((LANES, N_BINS), np.int64)
-    for first in range(0, values.size, BLOCK_PX):
-        block = _fetch(values[first : first + BLOCK_PX], near)
-        bins = out[first : first + BLOCK_PX]
-        counts[0, 0] -= _bins_of(block, edges[0], edges[N_BINS], bins)
+    for y in range(values.shape[0]):
+        row = _fetch(values[y, ends[y, 0] : ends[y, 1]], near)
+        bins = out[y, ends[y, 0] : ends[y, 1]]
+        counts[0, 0] -= _bins_of(row, edges[0], edges[N_BINS], bins)
         _count(bins, counts)
     for lane in range(1, LANES):
         for i in range(N_BINS):
@@ -140,45 +153,53 @@ def _histogram(values: Any, edges: Any, near: Any, out: Any) -> Any:
 
 
 @jittable
-def _shade(values: Any, edges: Any, near: Any, tables: Any, out: Any) -> None:
+def _shade(row: Any, edges: Any, tables: Any, out: Any) -> None:
     """Replace each pixel's bin in `out` by its grey level, cut to an integer; 0 where there is no data."""
     levels, slopes = tables
-    for first in range(0, values.size, BLOCK_PX):
-        block = _fetch(values[first : first + BLOCK_PX], near)
-        greys = out[first : first + BLOCK_PX]
-        for i in range(block.size):
-            which = greys[i]
-            level = slopes[which] * (np.float64(block[i]) - np.float64(edges[which])) + levels[which]
-            greys[i] = np.uint8(np.int32(level if abs(block[i]) < INFINITY else 0.0))
+    for i in range(row.size):
+        which = out[i]
+        level = slopes[which] * (np.float64(row[i]) - np.float64(edges[which])) + levels[which]
+        out[i] = np.uint8(np.int32(level if abs(row[i]) < INFINITY else 0.0))
 
 
 @jittable
-def _flat(values: Any, out: Any) -> None:
-    for i in range(values.size):
-        out[i] = 255 if abs(values[i]) < INFINITY else 0
+def _flat(row: Any, out: Any) -> None:
+    for i in range(row.size):
+        out[i] = 255 if abs(row[i]) < INFINITY else 0
 
 
 def _equalise_slices(power: Any, bits: Any, out: Any) -> None:
-    """Equalise each row of (slice, pixel)."""
+    """Equalise each slice of (slice, y, x)."""
+    height, width = power.shape[1:]
     edges = np.empty(N_BINS + 1, np.float32)
     levels = np.empty(N_BINS)
     slopes = np.empty(N_BINS)
-    near = np.empty(BLOCK_PX, np.float32)
+    near = np.empty(width, np.float32)
+    ends = np.empty((height, 2), np.int64)
     for piece in range(power.shape[0]):
-        low, high = _limits(bits[piece], near.view(np.int32))
-        if not (low < high and _edges_between(low, high, edges)):
-            _flat(power[piece], out[piece])
-            continue
-        counts = _histogram(power[piece], edges, near, out[piece])
-        _levels_of(counts, edges, levels, slopes)
-        _shade(power[piece], edges, near, (levels, slopes), out[piece])
+        for y in range(height):
+            _stretch(power[piece, y], ends[y])
+            out[piece, y, : ends[y, 0]] = 0
+            out[piece, y, ends[y, 1] :] = 0
+        low, high = _limits(bits[piece], ends, near.view(np.int32))
+        varied = low < high and _edges_between(low, high, edges)
+        if varied:
+            counts = _histogram(power[piece], edges, ends, near, out[piece])
+            _levels_of(counts, edges, levels, slopes)
+        for y in range(height):
+            row = _fetch(power[piece, y, ends[y, 0] : ends[y, 1]], near)
+            greys = out[piece, y, ends[y, 0] : ends[y, 1]]
+            if varied:
+                _shade(row, edges, (levels, slopes), greys)
+            else:
+                _flat(row, greys)
 
 
 def _signature() -> Any:
-    """Read-only power and its bits (slice, pixel), grey levels (slice, pixel)."""
+    """Read-only power and its bits (slice, y, x), grey levels (slice, y, x)."""
     array: Any = types.Array
     return types.void(
-        array(float32, 2, "C", readonly=True), array(int32, 2, "C", readonly=True), array(uint8, 2, "C")
+        array(float32, 3, "C", readonly=True), array(int32, 3, "C", readonly=True), array(uint8, 3, "C")
     )
 
 
