@@ -105,9 +105,9 @@ def _verdict(row: dict[str, Any]) -> str:
     if row["skill"] > 0:
         return f"**Better than remembering the outline: {scores}.**"
     return (
-        f"**Not yet better than remembering the outline: {scores}.** These lakes hardly change,\n"
-        "which is what a constant is best at; how well the network follows a change is not measured here.\n"
-        "Take its areas as provisional."
+        f"**Not yet better than remembering the outline: {scores}.**\n"
+        "These lakes hardly change, which is what a constant is best at; how well the network follows a\n"
+        "change is not measured here. Take its areas as provisional."
     )
 
 
@@ -127,6 +127,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def _area(row: dict[str, Any]) -> str:
     blind = ", ".join(f"{row[name]['area_error_percent']:.1f} % ({name})" for name in _BLIND)
     return (
-        f"Area error is the median of |area - labelled area| / labelled area. Over all scenes it is "
-        f"{row['network']['area_error_percent']:.1f} % for the network and {blind}.\n"
+        f"Area error is the median of |area - labelled area| / labelled area. Over all scenes it is\n"
+        f"{row['network']['area_error_percent']:.1f} % for the network;\nfor the constants {blind}.\n"
     )
