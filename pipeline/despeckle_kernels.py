@@ -238,33 +238,34 @@ def _filter_tile(image: Any, out: Any, rows: Any, columns: Any, method: Any) -> 
     parts = _parts(method.window_px)
     n_levels = parts[-1, 0] + 1
     width = _padded(columns[1] - columns[0])
-    length = _padded(width + 2 * reach) + (1 << (n_levels - 1))
-    line = np.zeros((2, n_levels, length))
-    line_valid = np.zeros((n_levels, length), np.uint16)
-    ring = np.zeros((2, n_levels, method.window_px, width))
+    half = _padded(width + 2 * reach)  # values, then their squares: one line, half the calls
+    slack = 1 << (n_levels - 1)
+    line = np.zeros((n_levels, 2 * half + slack))
+    line_valid = np.zeros((n_levels, half + slack), np.uint16)
+    ring = np.zeros((n_levels, method.window_px, half + width))
     ring_valid = np.zeros((n_levels, method.window_px, width), np.uint16)
-    sums = np.empty((2, width))
+    sums = np.empty(half + width)
     n_valid = np.empty(width, np.uint16)
     moments = np.empty(width, np.float32), np.empty(width, np.float32)
     for row in range(rows[1] - rows[0] + 2 * reach):
         y = rows[0] - reach + row
         if 0 <= y < image.shape[0]:
-            _read_row(image[y], columns[0] - reach, line[0, 0], line[1, 0], line_valid[0])
+            _read_row(
+                image[y], columns[0] - reach, line[0, :half], line[0, half : 2 * half], line_valid[0, :half]
+            )
         else:
-            line[:, 0] = 0
+            line[0] = 0
             line_valid[0] = 0
         slot = row % method.window_px
-        for k in range(2):
-            _sum_along_x(line[k], parts, ring[k, 0, slot])
-            _push_row(ring[k], row)
+        _sum_along_x(line, parts, ring[0, slot])
+        _push_row(ring, row)
         _sum_along_x(line_valid, parts, ring_valid[0, slot])
         _push_row(ring_valid, row)
         if row < 2 * reach:
             continue
-        for k in range(2):
-            _sum_along_y(ring[k], parts, row - 2 * reach, sums[k])
+        _sum_along_y(ring, parts, row - 2 * reach, sums)
         _sum_along_y(ring_valid, parts, row - 2 * reach, n_valid)
-        _moments(sums[0], sums[1], n_valid, moments[0], moments[1])
+        _moments(sums[:width], sums[half:], n_valid, moments[0], moments[1])
         done = y - reach
         centre = image[done, columns[0] : columns[1]]
         _finish_row(centre, moments, n_valid, method, out[done, columns[0] : columns[1]])
