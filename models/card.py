@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 _CARD = """# {name}
@@ -54,7 +55,7 @@ constant is better.
 Training: {steps} steps of {batch} scenes of {size_px} px, {seconds} s on a shared CPU;
 validation IoU {validation}.
 
-## Limits
+{notes}## Limits
 
 * VV only; OPERA RTC-S1 (30 m, unfiltered, other terrain correction) was not in training, only imitated
   by zoom and speckle. No labelled OPERA scene of a glacial lake was at hand to score it.
@@ -90,6 +91,7 @@ def write_card(facts: dict[str, Any], path: Path) -> None:
         verdict=_verdict(facts["scores"][0]),
         table=_table(facts["scores"]),
         area=_area(facts["scores"][0]),
+        notes=_notes(facts.get("notes", [])),
         steps=round(training["step"]),
         batch=training["batch"],
         size_px=training["size_px"],
@@ -122,6 +124,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
             f"{network['area_error_percent']:.1f} % |"
         )
     return "\n".join(lines)
+
+
+def _notes(notes: list[str]) -> str:
+    """Measurements that were made by hand, one item each; nothing where there are none."""
+    items = [fill(f"* {note}", 104, subsequent_indent="  ", break_on_hyphens=False) for note in notes]
+    return "## Also measured\n\n" + "\n".join(items) + "\n\n" if items else ""
 
 
 def _area(row: dict[str, Any]) -> str:
