@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -11,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler, SpecCluster, Worker
-from distributed.security import Security
+from distributed import Client, Scheduler, SpecCluster
 from distributed.versions import get_versions
 
 from glaciolake.cluster.config import ClusterConfig
@@ -98,24 +98,48 @@ def test_a_tls_scheduler_is_spoken_to_with_the_given_certificate(tmp_path: Path)
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     request = f"req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=dask -keyout {key} -out {certificate}"
     subprocess.run([openssl, *request.split()], check=True, capture_output=True)
-    names = ("scheduler", "worker", "client")
-    both = {f"tls_{name}_cert": str(certificate) for name in names} | {
-        f"tls_{name}_key": str(key) for name in names
-    }
-    security = Security(tls_ca_file=str(certificate), require_encryption=True, **both)
-    common = {"host": "127.0.0.1", "protocol": "tls://", "security": security, "dashboard": False}
-    scheduler = {"cls": Scheduler, "options": common | {"dashboard_address": "127.0.0.1:0"}}
-    workers = {0: {"cls": Worker, "options": common | {"nthreads": 1}}}
-    with SpecCluster(workers=workers, scheduler=scheduler, security=security) as cluster:
+    told = tmp_path / "scheduler.json"
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "tls://127.0.0.1",
+        "--port",
+        "0",
+    ]
+    files = [
+        "--tls-ca-file",
+        certificate,
+        "--tls-cert",
+        certificate,
+        "--tls-key",
+        key,
+        "--scheduler-file",
+        told,
+    ]
+    scheduler = subprocess.Popen([*command, "--no-dashboard", *map(str, files)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not told.exists() or not told.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         config = ClusterConfig(
-            scheduler=cluster.scheduler_address,
+            scheduler=json.loads(told.read_text())["address"],
             tls_ca_file=certificate,
             tls_cert_file=certificate,
             tls_key_file=key,
+            workers_timeout_s=0.5,
         )
-        assert config.scheduler is not None and config.scheduler.startswith("tls://")
-        with connect(config) as client:
-            assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+        # it is heard and answers, which without the certificate it does not
+        with pytest.raises(ClusterError, match=r"the scheduler at tls://.* has no worker"), connect(config):
+            pytest.fail("no worker is there")
+        bare = ClusterConfig(scheduler=config.scheduler, connect_timeout_s=1)
+        with pytest.raises(ClusterError, match=r"no scheduler answers at tls://"), connect(bare):
+            pytest.fail("no certificate was shown")
+    finally:
+        scheduler.terminate()
+        scheduler.wait(timeout=30)
 
 
 def versions_of(**worker: str | None) -> dict[str, Any]:
