@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from glaciolake.pipeline.run import Summary
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
-DEMO_LAKES = ("tsho-rolpa", "chamlang")
+DEMO_LAKES = ("tsho-rolpa", "chamlang", "tilicho")
 INCOMPLETE = 3
 """Exit code of a run that finished but could not use everything."""
+TABLE_CAPTION = "km2, spread: median and its robust scatter, without incomplete and frozen-season slices"
 SHOWN = 20
 """Failures printed in full; the store holds all of them."""
 
@@ -154,23 +155,22 @@ def _run_with_bar(settings: RunConfig) -> Summary:
 
 
 def _finish(settings: RunConfig, summary: Summary) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from glaciolake.pipeline.overview import NOTHING, store_overview
 
     console = Console()
-    table = Table(title=f"Store {settings.store}", title_justify="left")
-    for heading in ("lake", "track", "new", "kept", "no data", "failed", "stored"):
-        text = heading in ("lake", "track")
-        table.add_column(heading, justify="left" if text else "right", no_wrap=text)
-    for heading in ("median km2", "scatter %"):
-        table.add_column(heading, justify="right")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption_justify="left", caption=TABLE_CAPTION)
+    for heading in ("lake", "track", "new", "kept", "empty", "failed", "stored", "km2", "spread %"):
+        table.add_column(heading, justify="left" if heading in ("lake", "track") else "right", no_wrap=True)
     overview = store_overview(settings.store)
     for one in summary.counts:
         stored = overview.get((one.lake, one.track), NOTHING)
         counts = (one.n_new, one.n_kept, one.n_empty, one.n_failed)
         table.add_row(one.lake, one.track, *map(str, counts), *stored)
+    console.print(f"Store {settings.store}")
     console.print(table)
     if summary.n_superseded:
         console.print(f"{summary.n_superseded} granule(s) left aside: a newer processing of each was used")

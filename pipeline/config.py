@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.models.spec import Engine
 from glaciolake.models.weights import DEFAULT_MODEL
+from glaciolake.pipeline.despeckle import LOOKS
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.lakes import LakeRules
 
@@ -31,7 +32,11 @@ class Despeckle(BaseModel):
         description="auto: lee, but nothing where the producer has filtered already (HyP3 flag f).",
     )
     window_px: int = Field(default=7, ge=3, le=31, description="Side of the window; odd.")
-    looks: float = Field(default=10.0, gt=0, description="Equivalent number of looks of the product.")
+    looks: float = Field(
+        default=LOOKS,
+        gt=0,
+        description="Equivalent number of looks; OPERA's VV over the sea measures about 5.",
+    )
     damping: float = Field(default=1.0, gt=0, description="Damping of the enhanced Lee filter.")
 
     @model_validator(mode="after")

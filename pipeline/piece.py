@@ -22,7 +22,7 @@ from glaciolake.pipeline.load import empty_slices, open_cube
 from glaciolake.pipeline.mask import hide_invalid
 from glaciolake.pipeline.normalise import images_for
 from glaciolake.pipeline.passes import Pass
-from glaciolake.pipeline.plan import Piece, slice_version
+from glaciolake.pipeline.plan import Piece, Recipe, slice_version
 from glaciolake.pipeline.segment import segment
 
 logger = logging.getLogger(__name__)
@@ -116,11 +116,19 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
         return None
     cube, kept = passes
     recipe = piece.recipe
-    cube = hide_invalid(cube, hide_layover=recipe.config.hide_layover)
-    first = cube[recipe.spec.bands[0]]
-    shadow = cube["shadow"] if "shadow" in cube else xr.zeros_like(first, dtype=bool)
-    power = _despeckle(cube[list(recipe.spec.bands)], piece)
-    return Prepared(power, images_for(power, recipe.spec), shadow, kept)
+    # The network learned on scenes without a mask: it is shown layover as it was there, and what it says of it
+    # is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
+    seen = hide_invalid(cube, hide_layover=False)
+    power = _despeckle(seen[list(recipe.spec.bands)], piece)
+    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)
+
+
+def _behind_terrain(cube: xr.Dataset, recipe: Recipe) -> xr.DataArray:
+    """Pixels (time, y, x), bool, that terrain hides, layover among them where the settings say so."""
+    hidden = hide_invalid(cube, hide_layover=recipe.config.hide_layover)
+    if "shadow" in hidden:
+        return hidden["shadow"]
+    return xr.zeros_like(cube[recipe.spec.bands[0]], dtype=bool)
 
 
 def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> Outcome:
@@ -136,7 +144,7 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     slices = None
     if ready is not None:
         recipe = piece.recipe
-        water = segment(ready.images, recipe.ref)
+        water = segment(ready.images, recipe.ref).where(~ready.shadow)
         outline = outline_mask(recipe.lake.outline, piece.grid)
         target = Target(outline, abs(piece.header.transform[0]), recipe.spec.threshold, recipe.config.rules)
         slices = pack(piece, ready, water, measure(water, ready.shadow, target))
