@@ -144,7 +144,10 @@ def _describe(paths: dict[Band, Path]) -> pystac.Item | Refused:
         times = [header.processed for header in headers.values() if header.processed is not None]
         name = replace(name, created=name.created or max(times, default=None))
         files = {band: _band_file(paths[band], header) for band, header in headers.items()}
-        return make_item(name, headers[min(headers)].lattice, files)
+        item = make_item(name, headers[min(headers)].lattice, files)
+        if any(header.simulated for header in headers.values()):
+            item.properties["glaciolake:simulated"] = True
+        return item
     except CatalogError as error:
         rest = "" if len(paths) == 1 else f" (the granule's {len(paths)} files are left out)"
         return Refused(str(path), f"{error}{rest}")

@@ -43,6 +43,8 @@ class Granule:
         (rows, columns), pixels.
     hrefs
         (band, address) pairs, sorted by band.
+    simulated
+        True where no satellite has seen it; stores and figures say so.
     """
 
     sensing_start: datetime
@@ -58,6 +60,7 @@ class Granule:
     transform: tuple[float, float, float, float, float, float]
     shape: tuple[int, int]
     hrefs: tuple[tuple[Band, str], ...]
+    simulated: bool = False
 
     @property
     def bands(self) -> tuple[Band, ...]:

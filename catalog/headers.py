@@ -44,11 +44,14 @@ class Header:
         Length of the file.
     processed
         Processing time by the TIFF's own tag, UTC; None where there is none.
+    simulated
+        Whether the file says that no satellite has seen it.
     """
 
     lattice: Lattice
     size_bytes: int
     processed: datetime | None
+    simulated: bool = False
 
 
 def read_header(path: Path, name: RtcName) -> Header:
@@ -77,11 +80,12 @@ def _read_header(path: Path, name: RtcName, _state: tuple[int, int, int]) -> Hea
             _check_values(file, name)
             lattice = _lattice(file, name)
             processed = _processed(file)
+            simulated = "simulated" in file.tags().get("INSTITUTION", "")
     except (RasterioError, ValueError) as error:  # projections and tags that are no text raise the latter
         raise Damaged(f"its header cannot be read ({error}); fetch the file again") from error
     if name.burst is not None:
         _check_place(lattice, name.burst)
-    return Header(lattice, size_bytes, processed)
+    return Header(lattice, size_bytes, processed, simulated)
 
 
 def _check_bytes(path: Path) -> int:

@@ -144,6 +144,7 @@ def granule_of(item: pystac.Item) -> Granule:
         transform=(a, b, c, d, e, f),
         shape=(rows, columns),
         hrefs=_hrefs(item),
+        simulated=bool(item.properties.get("glaciolake:simulated", False)),
     )
 
 

@@ -21,6 +21,8 @@ TIME_CHUNK = 16
 """Slices a stored chunk: a date reads one chunk, ten years of one pixel some thirty."""
 ROW_CHUNK = 4096
 """Rows a chunk of the one-dimensional variables: a whole series is one object."""
+SOURCE = "Sentinel-1 RTC gamma nought; contains modified Copernicus Sentinel data"
+SIMULATED_SOURCE = "simulated scenes, not the real lake"
 TIME_UNITS = "seconds since 1970-01-01T00:00:00"
 
 
@@ -40,6 +42,8 @@ class SeriesHeader:
         Processing settings as JSON with sorted keys.
     settings_digest
         Digest of everything that shapes a value: settings, outline, grid, network.
+    simulated
+        Whether the scenes are simulated; a series is one or the other.
     """
 
     lake: str
@@ -53,6 +57,7 @@ class SeriesHeader:
     model_sha256: str
     settings: str
     settings_digest: str
+    simulated: bool = False
 
     def check_same(self, stored: SeriesHeader, url: str) -> None:
         """Refuse to mix two ways of making a series.
@@ -71,6 +76,8 @@ class SeriesHeader:
                 f"{where} lies on grid {stored.crs} {stored.transform} {stored.shape}, the new slices on "
                 f"{self.crs} {self.transform} {self.shape}. {cure}"
             )
+        if self.simulated != stored.simulated:
+            raise StoreError(f"{where}: one of the two is simulated, and the other is not. {cure}")
         if self.model_sha256 != stored.model_sha256:
             raise StoreError(
                 f"{where} was made with model {stored.model_name} ({stored.model_sha256[:12]}), this run "
@@ -212,7 +219,7 @@ def _group_attributes(header: SeriesHeader) -> dict[str, Any]:
     return {
         "Conventions": "CF-1.11",
         "title": f"{header.lake_name}, track {header.track} ({header.orbit_state})",
-        "source": "Sentinel-1 RTC gamma nought; contains modified Copernicus Sentinel data",
+        "source": SIMULATED_SOURCE if header.simulated else SOURCE,
         "lake": header.lake,
         "lake_name": header.lake_name,
         "track": header.track,

@@ -46,7 +46,7 @@ def demo(
     )
     summary = _run_with_bar(settings)
     for lake in DEMO_LAKES:
-        figure = draw_lake(str(store), lake, out / f"{lake}.png", note="Simulated scenes, not the real lake")
+        figure = draw_lake(str(store), lake, out / f"{lake}.png")
         typer.echo(f"Figure: {figure}")
     typer.echo(f'Open it: glaciolake.open_lake("{store}", "tsho-rolpa", "T121")')
     _finish(settings, summary)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from glaciolake.catalog.lakes import load_lakes
 from glaciolake.catalog.store import Store
-from glaciolake.catalog.variables import Flag
+from glaciolake.catalog.store_layout import SIMULATED_SOURCE
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.plot import plot_lake
+from glaciolake.pipeline.series import NOT_OPEN_WATER
 
 NOTHING = ("0", "-", "-")
 MAD_TO_SIGMA = 1.4826
-NOT_OPEN_WATER = Flag.INCOMPLETE | Flag.FROZEN_SEASON
 
 
 def open_tracks(url: str, lake: str, track: str | None = None) -> dict[str, xr.Dataset]:
@@ -80,7 +80,7 @@ def _spread(area_km2: NDArray[np.float64]) -> tuple[str, str]:
     return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if median else "-"
 
 
-def draw_lake(url: str, lake: str, out: Path, *, note: str = "") -> Path:
+def draw_lake(url: str, lake: str, out: Path) -> Path:
     """Draw all series of a lake and return the figure's path.
 
     Parameters
@@ -91,8 +91,9 @@ def draw_lake(url: str, lake: str, out: Path, *, note: str = "") -> Path:
         Lake id; the published area is drawn where the registry knows the lake.
     out
         PNG, PDF or SVG file.
-    note
-        A sentence that readers must not miss.
     """
-    plot_lake(open_tracks(url, lake), load_lakes().get(lake), out, note=note)
+    tracks = open_tracks(url, lake)
+    simulated = any(series.attrs["source"] == SIMULATED_SOURCE for series in tracks.values())
+    note = SIMULATED_SOURCE[0].upper() + SIMULATED_SOURCE[1:] if simulated else ""
+    plot_lake(tracks, load_lakes().get(lake), out, note=note)
     return out

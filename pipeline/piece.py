@@ -116,8 +116,8 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
         return None
     cube, kept = passes
     recipe = piece.recipe
-    # The network learned on scenes without a mask: it is shown layover as it was there, and what it says of it
-    # is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
+    # The network learned on scenes without a mask: it is shown layover as it was there, and what it says of
+    # layover is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
     seen = hide_invalid(cube, hide_layover=False)
     power = _despeckle(seen[list(recipe.spec.bands)], piece)
     return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)

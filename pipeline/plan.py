@@ -216,6 +216,7 @@ def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | 
         model_name=spec.name,
         model_sha256=recipe.ref.sha256,
         settings=settings,
+        simulated=any(granule.simulated for granule in granules),
         settings_digest=digest(settings, spec.model_dump_json(), recipe.ref.sha256, lake.outline.wkt),
     )
 

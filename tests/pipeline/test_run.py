@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from distributed import LocalCluster
 
@@ -297,3 +298,11 @@ def test_work_split_between_cpu_and_gpu_workers_gives_the_same_store(
     )
     assert run(split).complete
     xr.testing.assert_identical(stored(config), stored(split))
+
+
+def test_a_series_of_simulated_scenes_says_so_in_the_store(config: RunConfig) -> None:
+    for granule in write_dates(archive(config), 2):
+        with rasterio.open(granule.href("vv") or "", "r+") as file:
+            file.update_tags(INSTITUTION="glaciolake (simulated)")
+    run(config)
+    assert stored(config).attrs["source"] == "simulated scenes, not the real lake"
