@@ -14,6 +14,7 @@ from asf_search.exceptions import ASFError, CMRError
 from requests.adapters import HTTPAdapter
 from shapely.geometry import shape
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.archive import Listed, band_files, completed, is_asked
 from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.duplicates import newest
@@ -174,5 +175,5 @@ def _no_reports() -> Iterator[None]:
 
 
 def _told(error: BaseException) -> str:
-    line = " ".join(str(error).split())
+    line = without_secrets(" ".join(str(error).split()))  # before it is cut: half a password is no address
     return line if len(line) <= 300 else f"{line[:300]} ..."

@@ -1,8 +1,18 @@
 """What the catalogue raises."""
 
+from __future__ import annotations
+
+from glaciolake.catalog.addresses import without_secrets
+
 
 class CatalogError(Exception):
-    """Base of what `glaciolake.catalog` raises; its text says what, with which values, and what to do."""
+    """Base of what `glaciolake.catalog` raises; its text says what, with which values, and what to do.
+
+    Logins and signatures in the addresses that it names are taken out: errors are logged and stored.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(without_secrets(text))
 
 
 class UnknownName(CatalogError):

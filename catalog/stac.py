@@ -18,6 +18,7 @@ from pystac_client.item_search import ItemSearch
 from pystac_client.stac_api_io import StacApiIO
 from pystac_client.warnings import PystacClientWarning
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.archive import completed, is_asked
 from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.duplicates import newest
@@ -103,7 +104,8 @@ class StacSource:
                 listed.append(answer)
         made, unmade = completed(listed, self.grids)
         kept, superseded = newest(item for item in items + made if matches(item, request))
-        _LOG.info("searched %s: items=%d refused=%d", self.url, len(kept), len(refused) + len(unmade))
+        where = without_secrets(self.url)
+        _LOG.info("searched %s: items=%d refused=%d", where, len(kept), len(refused) + len(unmade))
         return Found(kept, superseded, tuple(sorted(refused + unmade)))
 
     def _items(self, io: StacApiIO, request: Request) -> Iterator[pystac.Item]:
@@ -182,5 +184,5 @@ def _pages(io: StacApiIO, search: ItemSearch) -> Iterator[dict[str, Any]]:
 
 def _short(text: object) -> str:
     """Return the beginning of an error's text on one line: servers answer with whole pages."""
-    line = " ".join(str(text).split())
+    line = without_secrets(" ".join(str(text).split()))  # before it is cut: half a password is no address
     return line if len(line) <= 300 else f"{line[:300]} ..."

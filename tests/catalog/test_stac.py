@@ -214,6 +214,20 @@ def test_a_host_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
         nobody.find(YEAR)
 
 
+@pytest.mark.parametrize("where", ["https://me:hunter2@127.0.0.1:9/c.json?token=hunter2", "http://127.0.0.1"])
+def test_a_search_that_fails_tells_neither_login_nor_signature(
+    httpserver: HTTPServer, tmp_path: Path, where: str
+) -> None:
+    if not where.startswith("https"):  # a server that answers, with a text about its own address
+        httpserver.expect_request("/c.json").respond_with_data(
+            "x" * 250 + f"{where}/?sig=hunter2", status=404
+        )
+        where = httpserver.url_for("/c.json?token=hunter2").replace("//", "//me:hunter2@")
+    with pytest.raises(SearchFailed, match=r"search of https?://[\d.a-z]+:\d+/c.json failed") as caught:
+        StacSource(where, grids=BurstGrids(tmp_path / "grids.json"), wait_s=0).find(YEAR)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_foreign_items_are_refused_each_with_its_reason(httpserver: HTTPServer, tmp_path: Path) -> None:
     static = "OPERA_L2_RTC-S1-STATIC_T121-258662-IW2_20140403_S1A_30_v1.0"
     grd = stac_item(NAMES[0]) | {"id": "S1A_IW_GRDH_1SDV_20240310T001134_rtc", "assets": {}}
