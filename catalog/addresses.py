@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
+READERS_LOGS = ("rasterio._env", "rasterio._err", "odc.loader._rio")
+"""Loggers of the libraries that read rasters; they repeat addresses as they were given."""
 _USER = re.compile(
     r"""(?<![a-z0-9+.-])(?!file:)([a-z][a-z0-9+.-]*://)      # scheme; a file's name is no secret
         (?: [^\s/?#"<>]*@                                    # bob:hunter2@, bob@
@@ -47,3 +50,16 @@ def without_secrets(text: str) -> str:
     text = _USER.sub(r"\1", text)
     text = _QUERY.sub(r"\1", text)
     return _BARE_QUERY.sub("", _BARE_PATH.sub(r"\1", text))
+
+
+def hide_secrets_in_logs() -> None:
+    """Pass what `READERS_LOGS` of this process say through `without_secrets`, from now on."""
+    for name in READERS_LOGS:
+        logger = logging.getLogger(name)
+        if _hide not in logger.filters:
+            logger.addFilter(_hide)
+
+
+def _hide(record: logging.LogRecord) -> bool:
+    record.msg, record.args = without_secrets(record.getMessage()), ()
+    return True

@@ -20,6 +20,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from glaciolake.catalog.addresses import hide_secrets_in_logs
 from glaciolake.catalog.credentials import gdal_options, login_for
 from glaciolake.catalog.granule import Band
 from glaciolake.pipeline.errors import UnreadableGranule
@@ -148,6 +149,7 @@ def read_block(block: Block, *, shape: tuple[int, int], dtype_name: str) -> NDAr
     planes = np.full((len(block.slices), *shape), fill, dtype_name)
     # What the environment sets already is left as it is.
     options = {key: value for key, value in gdal_options(None, Path()).items() if key not in os.environ}
+    hide_secrets_in_logs()
     with rasterio.Env(**options):
         for plane, sources in zip(planes, block.slices, strict=True):
             _fill_plane(plane, sources)

@@ -9,6 +9,7 @@ import odc.stac
 import pystac
 from odc.geo.geobox import GeoBox
 
+from glaciolake.catalog.addresses import hide_secrets_in_logs
 from glaciolake.catalog.granule import Band, Granule
 from glaciolake.pipeline.passes import Pass
 
@@ -71,6 +72,7 @@ def read_odc(passes: Sequence[Pass], grid: GeoBox, band: Band, slices_per_chunk:
         (time, y, x), chunks of whole slices. Power: linear (1), float32, NaN is no data. Mask: uint8, 255 is
         no data.
     """
+    hide_secrets_in_logs()
     cube = odc.stac.load(
         bare_items(passes),
         bands=[band],

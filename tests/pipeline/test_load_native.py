@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from pytest_httpserver import HTTPServer
+from rasterio.errors import RasterioError
 from shapely.geometry import Polygon
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.granule import Granule
 from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
 from glaciolake.pipeline.grid import native_grid
-from glaciolake.pipeline.load import open_cube
+from glaciolake.pipeline.load import Backend, open_cube
 from glaciolake.pipeline.passes import group_passes
 from tests.pipeline.range_server import serving
 from tests.pipeline.scenes import CRS, ORIGIN_M, ROLWALING_DEG, granule, power, write_cog, write_granule
@@ -127,6 +131,26 @@ def test_an_outage_is_named_and_then_forgotten(
         np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
 
 
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("backend", ["native", "odc"])
+def test_a_login_page_for_a_scene_tells_neither_login_nor_signature(
+    httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, backend: Backend
+) -> None:
+    httpserver.expect_request("/page_VV.tif").respond_with_data(
+        "<html><body>please log in</body></html>" * 100, content_type="text/html"
+    )
+    href = httpserver.url_for("/page_VV.tif?sig=hunter2").replace("//", "//bob:hunter3@")
+    scene = granule(START, hrefs={"vv": href})
+    cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE), backend=backend)
+    with pytest.raises((UnreadableGranule, RasterioError, RuntimeError)) as caught:
+        cube.compute(scheduler="synchronous")
+    said = str(caught.value) if backend == "native" else without_secrets(str(caught.value))
+    assert httpserver.url_for("/page_VV.tif") in said  # the libraries repeat the address, and we keep it
+    heard = [record.getMessage() for record in caplog.records if not record.name.startswith("werkzeug")]
+    assert not re.search("hunter|bob|sig=", "\n".join([said, *heard]))
+    assert isinstance(caught.value, UnreadableGranule) == (backend == "native")
+
+
 def test_a_damaged_file_spoils_no_other_slice(tmp_path: Path) -> None:
     good, bad = [
         write_granule(tmp_path, START.replace(day=day), {"vv": power((200, 300), day)}) for day in (4, 16)
@@ -141,10 +165,13 @@ def test_a_damaged_file_spoils_no_other_slice(tmp_path: Path) -> None:
 
 
 def test_the_error_survives_the_way_between_processes_and_hides_signatures() -> None:
-    error = UnreadableGranule("OPERA_L2", "https://host/file.tif?token=secret", "cut short")
+    href = "https://bob:secret@host/file.tif?token=a secret"
+    error = UnreadableGranule("OPERA_L2", href, f"'/vsicurl/{href}' is cut short")
     again = pickle.loads(pickle.dumps(error))
-    assert (again.granule, again.href, again.reason) == ("OPERA_L2", "https://host/file.tif", "cut short")
-    assert str(again) == "OPERA_L2: https://host/file.tif: cut short"
+    reason = "'/vsicurl/https://host/file.tif' is cut short"
+    assert (again.granule, again.href, again.reason) == ("OPERA_L2", "https://host/file.tif", reason)
+    assert str(again) == f"OPERA_L2: https://host/file.tif: {reason}"
+    assert "secret" not in repr(error)
     assert isinstance(again, PipelineError)
 
 
