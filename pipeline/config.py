@@ -125,25 +125,45 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> RunConfig:
     PipelineError
         The file cannot be read, or a value is refused; the message names key, value and rule.
     """
-    given: dict[str, Any] = {}
-    if path is not None:
-        try:
-            given = yaml.safe_load(path.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise PipelineError(f"configuration {path} cannot be read: {error}") from error
-        if not isinstance(given, dict):
-            raise PipelineError(f"configuration {path} is not a mapping of keys; see 'glaciolake config'")
+    given = {} if path is None else _read_yaml(path)
     for dotted, value in overrides.items():
         if value is not None:
-            *sections, key = dotted.split(".")
-            at = given
-            for section in sections:
-                at = at.setdefault(section, {})
-            at[key] = value
+            _set(given, dotted, value)
     try:
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise PipelineError(_explain(error)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Keys of a YAML file; a section without any key under it stands for its defaults."""
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except UnicodeDecodeError as error:
+        raise PipelineError(f"configuration {path} is not UTF-8 text ({error}); save it as UTF-8") from error
+    except (OSError, yaml.YAMLError) as error:
+        raise PipelineError(f"configuration {path} cannot be read: {error}") from error
+    if not isinstance(given, dict):
+        raise PipelineError(f"configuration {path} is not a mapping of keys; see 'glaciolake config'")
+    fields = RunConfig.model_fields.items()
+    sections = {key for key, about in fields if isinstance(about.default, BaseModel)}
+    return {key: value for key, value in given.items() if value is not None or key not in sections}
+
+
+def _set(given: dict[str, Any], dotted: str, value: object) -> None:
+    """Set the value of a dotted key; sections that are missing or empty are made."""
+    *sections, key = dotted.split(".")
+    at = given
+    for section in sections:
+        if at.get(section) is None:
+            at[section] = {}
+        at = at[section]
+        if not isinstance(at, dict):
+            raise PipelineError(
+                f"{section}: {at!r} is no section, so {dotted} cannot be set in it; give it keys, such as "
+                f"'{section}: {{{key}: {value}}}'"
+            )
+    at[key] = value
 
 
 def _explain(error: ValidationError) -> str:

@@ -66,6 +66,31 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str) -
         load_config(path, {})
 
 
+def test_a_section_without_keys_stands_for_its_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("source: a\nstore: s\ncluster:\ndespeckle:\n")
+    plain = load_config(None, {"source": "a", "store": "s"})
+    assert load_config(path, {}) == plain
+    assert load_config(path, {"cluster.n_workers": 2}).cluster.n_workers == 2
+
+
+def test_a_value_where_a_section_belongs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("source: a\nstore: s\ncluster: local\n")
+    for overrides in ({}, {"cluster.n_workers": 2}):
+        with pytest.raises(PipelineError, match=r"cluster: .*local"):
+            load_config(path, overrides)
+
+
+def test_a_file_that_is_not_utf8_is_refused_and_utf8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_bytes("source: Größe\nstore: s\n".encode("latin-1"))
+    with pytest.raises(PipelineError, match="not UTF-8"):
+        load_config(path, {})
+    path.write_bytes("source: Größe\nstore: s\n".encode())
+    assert load_config(path, {}).source == "Größe"
+
+
 def test_only_what_shapes_a_value_enters_the_settings() -> None:
     one = load_config(None, GIVEN)
     assert (
