@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from distributed import Worker
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -26,6 +29,8 @@ Provider = Callable[[], Mapping[str, str]]
 
 class WorkerSetup(WorkerPlugin):
     """Prepare each worker process, also those that join later or come back after a crash.
+
+    A worker process that a nanny looks after no longer hears Ctrl-C: whoever gave it the work decides.
 
     Register it with ``client.register_plugin``; registering it again replaces it. What it sets is taken back
     when it is unregistered.
@@ -72,6 +77,7 @@ class WorkerSetup(WorkerPlugin):
         self._cookie_file: Path | None = None
         self._handler: logging.Handler | None = None
         self._level_before = logging.NOTSET
+        self._interrupt_before: Any = None
 
     def __repr__(self) -> str:
         login = "secrets=***" if self.secrets else "secrets=None"
@@ -89,6 +95,9 @@ class WorkerSetup(WorkerPlugin):
         self._before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         self._start_log(str(worker.name))
+        if _has_own_process(worker):
+            # a terminal sends Ctrl-C to all processes at once, and each would end in a traceback of its own
+            self._interrupt_before = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def teardown(self, worker: Worker) -> None:
         """Leave the worker as it was; called by Dask."""
@@ -104,6 +113,8 @@ class WorkerSetup(WorkerPlugin):
         if self._handler is not None:
             log.removeHandler(self._handler)
             self._handler.close()
+        if self._interrupt_before is not None:
+            signal.signal(signal.SIGINT, self._interrupt_before)
 
     def _ask_for_secrets(self) -> dict[str, str]:
         if self.secrets is None:
@@ -127,6 +138,11 @@ class WorkerSetup(WorkerPlugin):
                 logging.Formatter(f"%(asctime)s {worker} %(levelname)s %(name)s: %(message)s")
             )
             log.addHandler(self._handler)
+
+
+def _has_own_process(worker: Worker) -> bool:
+    """Whether the process is the worker's alone, and this its main thread, where signals are set."""
+    return worker.nanny is not None and threading.current_thread() is threading.main_thread()
 
 
 def _own_file(folder: Path) -> Path:

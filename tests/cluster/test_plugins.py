@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
+import signal
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from distributed import Client, SpecCluster
+from distributed import Client, LocalCluster, SpecCluster, Worker
 
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.plugins import WorkerSetup
+from glaciolake.cluster.plugins import WorkerSetup, _has_own_process
 
+PLACE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
 OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": "3"}
 
 
@@ -105,6 +110,44 @@ def test_messages_of_ours_are_heard_on_workers(registered: Client) -> None:
         return log.level, log.hasHandlers()
 
     assert set(registered.run(level).values()) == {(logging.INFO, True)}
+
+
+def interrupt_there() -> Callable[[], str]:
+    def told() -> str:
+        import signal
+
+        return str(signal.getsignal(signal.SIGINT))
+
+    return told
+
+
+def test_ctrl_c_is_left_to_whoever_gave_the_work() -> None:
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **PLACE) as cluster,
+        Client(cluster) as client,
+    ):
+        (before,) = client.run(interrupt_there()).values()
+        client.register_plugin(WorkerSetup())
+        assert set(client.run(interrupt_there()).values()) == {str(signal.SIG_IGN)}
+        for process in client.run(os.getpid).values():
+            os.kill(process, signal.SIGINT)
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+        client.unregister_worker_plugin(WorkerSetup.name)
+        assert set(client.run(interrupt_there()).values()) == {before} != {str(signal.SIG_IGN)}
+
+
+def test_ctrl_c_still_reaches_a_process_that_is_not_the_workers_own() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **PLACE) as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(WorkerSetup())
+        assert signal.getsignal(signal.SIGINT) is before
+        client.unregister_worker_plugin(WorkerSetup.name)
+    worker = cast(Worker, SimpleNamespace(nanny=None))  # its setup may run in the main thread as well
+    assert not _has_own_process(worker)
+    assert _has_own_process(cast(Worker, SimpleNamespace(nanny="tcp://127.0.0.1:1")))
 
 
 def test_unregistered_it_leaves_no_trace(client: Client) -> None:
