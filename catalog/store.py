@@ -7,20 +7,32 @@ on disk, so that a plain ``xarray.open_zarr`` reads a sorted series; a late slic
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import icechunk
 import numpy as np
 import xarray as xr
 import zarr
+import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import guarded, local_path, single_writer, storage_of
-from glaciolake.catalog.store_layout import SeriesHeader, append_sorted, group_of, lay_out, read_header, texts
+from glaciolake.catalog.store_access import find_repository, guarded, make_repository, single_writer
+from glaciolake.catalog.store_layout import (
+    SeriesHeader,
+    append_sorted,
+    by_pass,
+    group_of,
+    last_time,
+    lay_out,
+    read_header,
+    write_root,
+)
+from glaciolake.catalog.store_quarantine import read_quarantine, with_refused, write_quarantine
 from glaciolake.catalog.variables import BY_NAME, SLICE, STORE_VERSION
+
+T = TypeVar("T")
 
 MAIN = "main"
 ATTEMPTS = 8
@@ -66,12 +78,12 @@ class Store:
         StoreError
             Nothing lies there, it is not a store, or its version is another.
         """
-        storage = storage_of(url)
-        if not icechunk.Repository.exists(storage):
+        repository = find_repository(url)
+        if repository is None:
             raise StoreError(
                 f"no glaciolake store at {url!r}; check the address or make one with 'glaciolake run'"
             )
-        store = cls(url, guarded(url, lambda: icechunk.Repository.open(storage)))
+        store = cls(url, repository)
         store._check_version()
         return store
 
@@ -84,50 +96,78 @@ class Store:
         StoreError
             Something else lies there, or it cannot be written.
         """
-        storage = storage_of(url)
-        if icechunk.Repository.exists(storage):
-            return cls.open(url)
-        path = local_path(url)
-        if path is not None and path.exists() and any(path.iterdir() if path.is_dir() else [path]):
-            raise StoreError(
-                f"{url!r} holds something that is not a glaciolake store; give an empty or new folder"
-            )
-        store = cls(url, guarded(url, lambda: icechunk.Repository.create(storage)))
-        store._change("new store", _write_root)
+        with single_writer(url):  # look, create and fill are one step to other writers
+            store = cls(url, find_repository(url) or make_repository(url))
+            if guarded(url, store._is_blank):  # new, or its maker was killed before the root was written
+                store._attempt("new store", write_root)
+            store._check_version()
         return store
 
+    def _is_blank(self) -> bool:
+        """Whether nothing has been stored, not even a version; an error where that cannot be read."""
+        try:
+            root = self._open_root()
+        except zarr.errors.GroupNotFoundError:
+            # also what a lost snapshot looks like; only the history tells the two apart
+            return len(guarded(self.url, lambda: list(self._repository.ancestry(branch=MAIN)))) == 1
+        return "glaciolake_store_version" not in root.attrs and not list(root.members())
+
     def _check_version(self) -> None:
-        found = self._root().attrs.get("glaciolake_store_version")
+        found = guarded(self.url, lambda: self._root().attrs.get("glaciolake_store_version"))
         if found != STORE_VERSION:
             raise StoreError(
                 f"store {self.url!r} has version {found!r}, this glaciolake reads version {STORE_VERSION}; "
                 "open it with the release that wrote it, or run into a new store"
             )
 
-    def _root(self) -> zarr.Group:
+    def _open_root(self) -> zarr.Group:
         return zarr.open_group(self._repository.readonly_session(MAIN).store, mode="r")
+
+    def _root(self) -> zarr.Group:
+        try:
+            return self._open_root()
+        except zarr.errors.GroupNotFoundError:
+            if self._is_blank():
+                raise StoreError(
+                    f"store {self.url!r} was left half made; 'glaciolake run' on it completes it"
+                ) from None
+            raise
+
+    def _read(self, path: str, take: Callable[[zarr.Group], T], missing: T) -> T:
+        """Take something of a series; `missing` where the series does not exist."""
+
+        def step() -> T:
+            root = self._root()
+            return take(group_of(root, path)) if path in root else missing
+
+        return guarded(self.url, step)
 
     def series(self) -> dict[str, list[str]]:
         """Lakes and their tracks: ``{"tsho-rolpa": ["T012", "T121"]}``, sorted."""
-        root = self._root()
-        return {lake: sorted(group.group_keys()) for lake, group in sorted(root.groups())}
+        return guarded(
+            self.url,
+            lambda: {lake: sorted(group.group_keys()) for lake, group in sorted(self._root().groups())},
+        )
 
     def header(self, lake: str, track: str) -> SeriesHeader | None:
         """Grid, model and settings of a series; None where it does not exist yet."""
-        root = self._root()
-        return read_header(group_of(root, f"{lake}/{track}")) if f"{lake}/{track}" in root else None
+        return self._read(f"{lake}/{track}", read_header, None)
 
     def versions(self, lake: str, track: str) -> dict[str, str]:
         """Pass id -> version digest of every stored slice; empty where the series does not exist."""
-        root = self._root()
-        if f"{lake}/{track}" not in root:
-            return {}
-        group = group_of(root, f"{lake}/{track}")
-        return dict(zip(texts(group, "pass_id"), texts(group, "version"), strict=True))
+        return self._read(f"{lake}/{track}", lambda group: by_pass(group, "version"), {})
+
+    def granules(self, lake: str, track: str) -> dict[str, str]:
+        """Pass id -> granules that every stored slice was made of; empty where the series does not exist."""
+        return self._read(f"{lake}/{track}", lambda group: by_pass(group, "granules"), {})
+
+    def last_time(self, lake: str, track: str) -> int | None:
+        """Sensing start of the latest stored slice, seconds since 1970 UTC; None where there is none."""
+        return self._read(f"{lake}/{track}", last_time, None)
 
     def quarantine(self) -> dict[str, dict[str, str]]:
-        """Read what could not be used: key -> {kind, reason, version}."""
-        return dict(_quarantine_of(self._root()))
+        """Read what could not be used: key -> {kind, reason, and source where it is a refused file}."""
+        return guarded(self.url, lambda: read_quarantine(self._root()))
 
     def read(self, lake: str, track: str) -> xr.Dataset:
         """Open a series, decoded: pixels lazily, the numbers of the slices at once.
@@ -141,7 +181,7 @@ class Store:
         Raises
         ------
         StoreError
-            The lake or the track is not in the store.
+            The lake or the track is not in the store, or the store is damaged.
         """
         known = self.series()
         if track not in known.get(lake, []):
@@ -149,8 +189,11 @@ class Store:
                 "; ".join(f"{name}: {', '.join(tracks)}" for name, tracks in known.items()) or "nothing yet"
             )
             raise StoreError(f"store {self.url!r} has no series {lake}/{track}; it holds {there}")
+        return guarded(self.url, lambda: self._decoded(f"{lake}/{track}"))
+
+    def _decoded(self, path: str) -> xr.Dataset:
         session = self._repository.readonly_session(MAIN)
-        opened: xr.Dataset = xr.open_zarr(session.store, group=f"{lake}/{track}", consolidated=False)
+        opened: xr.Dataset = xr.open_zarr(session.store, group=path, consolidated=False)
         rows = {name: opened[name].load() for name in opened.data_vars if opened[name].dims == SLICE}
         words = [name for name in rows if BY_NAME[str(name)].dtype == "str"]
         # pandas, plots and comparisons want NumPy's plain strings, not Zarr's variable-length ones
@@ -175,17 +218,43 @@ class Store:
         label = f"{batch.header.lake}/{batch.header.track}"
         return self._change(label, lambda store: _merge(store, batch, self.url))
 
-    def note_refused(self, refused: Mapping[str, str]) -> str | None:
-        """Record the files that a source had to refuse, name -> reason, in place of those recorded before."""
-        return self._change("refused", lambda store: _write_refused(store, refused))
+    def note_refused(
+        self, refused: Mapping[str, str], *, source: str = "", used: Collection[str] = ()
+    ) -> str | None:
+        """Record the files that a source had to refuse; what other sources and runs recorded stays.
+
+        Parameters
+        ----------
+        refused
+            Name of the file -> reason.
+        source
+            Address that the files came from.
+        used
+            Granules of this run that could be used: earlier refusals of theirs are settled.
+
+        Returns
+        -------
+        str or None
+            Snapshot id; None where nothing changes.
+        """
+
+        def change(store: Any) -> bool:
+            root = zarr.open_group(store, mode="r+")
+            return write_quarantine(root, with_refused(read_quarantine(root), refused, source, used))
+
+        return self._change("refused", change)
 
     def _change(self, message: str, change: Callable[[Any], bool]) -> str | None:
         with single_writer(self.url):
-            for _ in range(ATTEMPTS):
-                try:
-                    return guarded(self.url, lambda: self._transaction(message, change))
-                except icechunk.ConflictError:
-                    continue
+            return self._attempt(message, change)
+
+    def _attempt(self, message: str, change: Callable[[Any], bool]) -> str | None:
+        """Commit under a lock that is already held: taking it twice in one process would wait for ever."""
+        for _ in range(ATTEMPTS):
+            try:
+                return guarded(self.url, lambda: self._transaction(message, change), writing=True)
+            except icechunk.ConflictError:
+                continue
         raise StoreError(f"store {self.url!r}: another writer was faster {ATTEMPTS} times; run again")
 
     def _transaction(self, message: str, change: Callable[[Any], bool]) -> str | None:
@@ -206,33 +275,6 @@ def open_lake(url: str, lake: str, track: str) -> xr.Dataset:
     return Store.open(url).read(lake, track)
 
 
-def _write_root(store: Any) -> bool:
-    root = zarr.create_group(
-        store, attributes={"glaciolake_store_version": STORE_VERSION, "Conventions": "CF-1.11"}
-    )
-    root.attrs["title"] = "Glacial lakes on Sentinel-1, one group per lake and relative orbit"
-    return True
-
-
-def _quarantine_of(root: zarr.Group) -> dict[str, dict[str, str]]:
-    return dict(json.loads(str(root.attrs.get("quarantine", "{}"))))
-
-
-def _write_quarantine(root: zarr.Group, entries: Mapping[str, Mapping[str, str]]) -> bool:
-    text = json.dumps({key: dict(entries[key]) for key in sorted(entries)}, sort_keys=True)
-    if text == root.attrs.get("quarantine", "{}"):
-        return False
-    root.attrs["quarantine"] = text
-    return True
-
-
-def _write_refused(store: Any, refused: Mapping[str, str]) -> bool:
-    root = zarr.open_group(store, mode="r+")
-    kept = {key: entry for key, entry in _quarantine_of(root).items() if entry["kind"] != "refused"}
-    new = {name: {"kind": "refused", "reason": reason} for name, reason in refused.items()}
-    return _write_quarantine(root, kept | new)
-
-
 def _merge(store: Any, batch: Batch, url: str) -> bool:
     root = zarr.open_group(store, mode="r+")
     header, changed = batch.header, False
@@ -247,6 +289,6 @@ def _merge(store: Any, batch: Batch, url: str) -> bool:
         else:
             lay_out(store, header, batch.slices)
             changed = True
-    entries = {key: entry for key, entry in _quarantine_of(root).items() if key not in done}
+    entries = {key: entry for key, entry in read_quarantine(root).items() if key not in done}
     entries |= {f"{path}/{key}": dict(entry) for key, entry in batch.failed.items()}
-    return _write_quarantine(root, entries) or changed
+    return write_quarantine(root, entries) or changed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, TypeVar
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import icechunk
+import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
 
@@ -18,11 +21,25 @@ T = TypeVar("T")
 
 
 def local_path(url: str) -> Path | None:
-    """Path of a local store; None for an object store."""
+    """Path of a local store, ``~`` expanded and ``%20`` read; None for an object store.
+
+    Raises
+    ------
+    StoreError
+        A ``file://`` address names a host, or ``~`` a user who is not there.
+    """
     parsed = urlparse(url)
-    if parsed.scheme in ("", "file"):
-        return Path(parsed.path if parsed.scheme else url)
-    return None
+    if parsed.scheme not in ("", "file"):
+        return None
+    if parsed.scheme and parsed.netloc not in ("", "localhost", "~"):
+        raise StoreError(
+            f"store {url!r}: after file:// an absolute path is needed, such as file:///data/lakes"
+        )
+    home = parsed.netloc if parsed.netloc == "~" else ""
+    try:
+        return Path(home + unquote(parsed.path) if parsed.scheme else url).expanduser()
+    except RuntimeError as error:
+        raise StoreError(f"store {url!r}: {error}; give the path in full") from error
 
 
 def storage_of(url: str) -> icechunk.Storage:
@@ -38,7 +55,7 @@ def storage_of(url: str) -> icechunk.Storage:
     StoreError
         The scheme is another one.
     """
-    icechunk.set_logs_filter("error")  # its warning on concurrent local commits is answered by single_writer
+    icechunk.set_logs_filter("off")  # what it logs arrives as a StoreError, or is answered by single_writer
     path = local_path(url)
     if path is not None:
         return icechunk.local_filesystem_storage(str(path))
@@ -61,31 +78,106 @@ def single_writer(url: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    lock = path.with_name(path.name + ".lock")
-    handle = guarded(url, lambda: _open_lock(lock))
+    path = path.resolve()
+    handle = guarded(url, lambda: _open_lock(path), writing=True)
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _open_lock(lock: Path) -> TextIO:
+def _open_lock(path: Path) -> TextIO:
+    """Open the lock beside a store, after a look at whether the store can be made there at all."""
+    nearest = next(one for one in (path, *path.parents) if one.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{nearest} is a file; give a path in a folder")
+    if not path.name or not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(f"nothing can be written in {nearest}")
+    lock = path.with_name(path.name + ".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     return lock.open("w")
 
 
-def guarded(url: str, step: Callable[[], T]) -> T:
-    """Run a step and turn the engine's and the disk's errors into a `StoreError` that says what to do."""
+def find_repository(url: str) -> icechunk.Repository | None:
+    """Open the repository at an address; None where none lies there."""
+    storage = storage_of(url)
+    path = local_path(url)
+    # the engine makes the folder it looks into, and panics where it cannot
+    if path is not None and not guarded(url, path.is_dir):
+        return None
+    if not guarded(url, lambda: icechunk.Repository.exists(storage)):
+        return None
+    return guarded(url, lambda: icechunk.Repository.open(storage))
+
+
+def make_repository(url: str) -> icechunk.Repository:
+    """Create the repository at an address, or open the one that another writer has just created there.
+
+    Raises
+    ------
+    StoreError
+        Something else lies there, or it cannot be written.
+    """
+    path = local_path(url)
+    if path is not None and path.is_dir() and any(path.iterdir()):
+        raise StoreError(
+            f"{url!r} holds something that is not a glaciolake store; give an empty or new folder"
+        )
+    try:
+        return guarded(url, lambda: icechunk.Repository.create(storage_of(url)), writing=True)
+    except (icechunk.ConflictError, StoreError):
+        others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
+        if others is None:
+            raise
+        return others
+
+
+def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
+    """Run a step and turn the engine's and the disk's errors into a `StoreError` that says what to do.
+
+    Parameters
+    ----------
+    url
+        Address of the store, for the message.
+    step
+        What to run.
+    writing
+        Whether it writes: the cure is another one.
+    """
     try:
         return step()
-    except icechunk.ConflictError:
+    except (icechunk.ConflictError, StoreError):
         raise
-    except (icechunk.IcechunkError, OSError) as error:
-        text = str(error).strip()
-        reason = text.splitlines()[0] if text else type(error).__name__
-        raise StoreError(
-            f"store {url!r} could not be read or written: {reason}{_free_space(url)}. Nothing stored was "
-            "changed; free space or mend access, then run the same command again"
-        ) from error
+    except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError, KeyError, ValueError) as error:
+        raise _store_error(url, error, writing=writing) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the engine's; derives from BaseException alone
+            raise
+        raise _store_error(url, error, writing=writing) from error
+
+
+def _store_error(url: str, error: BaseException, *, writing: bool) -> StoreError:
+    if writing:
+        return StoreError(
+            f"store {url!r} could not be written: {_reason(error)}{_free_space(url)}. Nothing stored was "
+            "changed; free space, mend access or give another address, then run the same command again"
+        )
+    return StoreError(
+        f"store {url!r} could not be read: {_reason(error)}. Check the address, the connection and who may "
+        "read it; where files of the store are gone or damaged, bring them back from a copy"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Cause of an error in one line: what was tried, and what the engine met at the bottom of it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    panic = re.search(r'kind: \w+\("(.*?)"\)', lines[0])
+    if panic:
+        return panic[1]
+    first = lines[0].removeprefix("x ")
+    last = re.sub(r"^[|`]-> ", "", lines[-1])
+    return first if last in first or last == lines[-1] else f"{first}: {last}"
 
 
 def _free_space(url: str) -> str:

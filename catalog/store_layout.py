@@ -15,7 +15,7 @@ from zarr.codecs import BloscCodec, BloscShuffle
 
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.granule import OrbitState
-from glaciolake.catalog.variables import BY_NAME, PIXEL, VARIABLES, attributes
+from glaciolake.catalog.variables import BY_NAME, PIXEL, STORE_VERSION, VARIABLES, attributes
 
 TIME_CHUNK = 16
 """Slices a stored chunk: a date reads one chunk, ten years of one pixel some thirty."""
@@ -84,9 +84,31 @@ class SeriesHeader:
                 f"uses {self.model_name} ({self.model_sha256[:12]}). {cure}"
             )
         if self.settings_digest != stored.settings_digest:
-            raise StoreError(
-                f"{where} was made with settings {stored.settings}, this run uses {self.settings}. {cure}"
+            raise StoreError(f"{where} was made with {self._difference(stored)}. {cure}")
+
+    def _difference(self, stored: SeriesHeader) -> str:
+        """Put into words which settings differ, old and new."""
+        old, new = _flat(stored.settings), _flat(self.settings)
+        keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+        if not keys:
+            return (
+                f"settings equal to this run's, but code or inputs beside the settings differ (digest "
+                f"{stored.settings_digest}, this run {self.settings_digest})"
             )
+        was, now = (", ".join(f"{key} = {one.get(key, 'absent')}" for key in keys) for one in (old, new))
+        return f"settings {was}, this run uses {now}"
+
+
+def _flat(settings: str) -> dict[str, str]:
+    """Open nested settings: dotted key -> JSON text of the value."""
+
+    def opened(prefix: str, value: object) -> dict[str, str]:
+        if not isinstance(value, dict) or not value:
+            return {prefix: json.dumps(value, sort_keys=True)}
+        parts = (opened(f"{prefix}.{key}" if prefix else str(key), one) for key, one in value.items())
+        return {key: text for part in parts for key, text in part.items()}
+
+    return opened("", json.loads(settings))
 
 
 def group_of(root: zarr.Group, path: str) -> zarr.Group:
@@ -108,6 +130,32 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
 def texts(group: zarr.Group, name: str) -> list[str]:
     """Values of a text variable, (time,)."""
     return [str(text) for text in np.asarray(array_of(group, name)[:])]
+
+
+def by_pass(group: zarr.Group, name: str) -> dict[str, str]:
+    """Pass id -> value of a text variable."""
+    return dict(zip(texts(group, "pass_id"), texts(group, name), strict=True))
+
+
+def last_time(group: zarr.Group) -> int | None:
+    """Sensing start of the latest slice, seconds since 1970 UTC; None where there is none."""
+    times = np.asarray(array_of(group, "time")[-1:])
+    return int(times[0]) if times.size else None
+
+
+def write_root(store: Any) -> bool:
+    """Give a new store its root; False where another writer has done it."""
+    root = zarr.open_group(store, mode="a")
+    if "glaciolake_store_version" in root.attrs:
+        return False
+    root.attrs.update(
+        {
+            "glaciolake_store_version": STORE_VERSION,
+            "Conventions": "CF-1.11",
+            "title": "Glacial lakes on Sentinel-1, one group per lake and relative orbit",
+        }
+    )
+    return True
 
 
 def read_header(group: zarr.Group) -> SeriesHeader:
