@@ -53,14 +53,14 @@ class Check:
 
 
 def examine(
-    store: Path = Path(), scheduler: str | None = None, *, hosts: Sequence[str] = ARCHIVE_HOSTS
+    store: str | Path = ".", scheduler: str | None = None, *, hosts: Sequence[str] = ARCHIVE_HOSTS
 ) -> list[Check]:
     """Look over this machine, and a scheduler where one is given.
 
     Parameters
     ----------
     store
-        Where results are to go; need not exist.
+        Where results are to go: a path, ``file://`` or ``s3://bucket/prefix``; need not exist.
     scheduler
         Address of a Dask scheduler to try; None tries none.
     hosts
@@ -79,7 +79,7 @@ def examine(
         check_engines(requirements, facts.installed_version),
         check_weights(facts.weights_folder(PACKAGE)),
         *check_gdal(*facts.gdal_facts()),
-        check_disk(store, facts.free_bytes(store), facts.write_error(store)),
+        check_store(str(store)),
         check_memory(MEMORY_LIMIT, CPU_COUNT),
         check_credentials(os.environ, Path.home()),
         check_network({host: facts.reach_error(host) for host in hosts}),
@@ -149,6 +149,21 @@ def check_gdal(version: str, drivers: Collection[str]) -> list[Check]:
         )
     )
     return [files, remote]
+
+
+def check_store(store: str) -> Check:
+    """See that results can be written: on a disk by trying, in an object store not at all."""
+    try:
+        path = facts.local_path(store)
+    except ValueError as error:
+        return Check("disk", "fail", f"cannot write at {store}: {error}", "give the path in full")
+    if path is not None:
+        return check_disk(path, facts.free_bytes(path), facts.write_error(path))
+    scheme = store.partition("://")[0]
+    if scheme == "s3":
+        found = "not checked: object store; keys come from the environment (AWS_ACCESS_KEY_ID, ...)"
+        return Check("disk", "ok", found)
+    return Check("disk", "fail", f"no store can be at {scheme}://", "give a path, or s3://bucket/prefix")
 
 
 def check_disk(path: Path, free_bytes: int, write_error: str | None) -> Check:

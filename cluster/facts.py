@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import tempfile
 from importlib import metadata, util
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.connect import connect
@@ -44,6 +46,26 @@ def gdal_facts() -> tuple[str, set[str]]:
         return "not loadable", set()
 
 
+def local_path(store: str) -> Path | None:
+    """Path of a store on this machine, None where the address is of another kind.
+
+    Raises
+    ------
+    ValueError
+        Where the text is no path that can be: a host after ``file://``, a user who is not there.
+    """
+    parts = urlsplit(store) if "://" in store else None
+    if parts is not None and parts.scheme != "file":
+        return None
+    if parts is not None and parts.netloc not in ("", "localhost", "~"):
+        raise ValueError("after file:// comes an absolute path")
+    path = Path(parts.netloc.removeprefix("localhost") + unquote(parts.path) if parts is not None else store)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
 def existing(path: Path) -> Path:
     """Walk up to the nearest folder that exists."""
     path = path.expanduser().absolute()
@@ -58,8 +80,12 @@ def free_bytes(path: Path) -> int:
 
 
 def write_error(path: Path) -> str | None:
-    """Try to write where `path` is or is to be; what hinders it, None where nothing does."""
+    """Try to write where the folder `path` is or is to be; what hinders it, None where nothing does."""
+    path = path.expanduser().absolute()
     try:
+        nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        if not nearest.is_dir():
+            return f"{nearest} is no folder"
         with tempfile.TemporaryFile(dir=existing(path)) as file:
             file.write(b"\0" * 4096)
             file.flush()

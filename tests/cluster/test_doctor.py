@@ -19,6 +19,7 @@ from glaciolake.cluster.doctor import (
     check_packages,
     check_python,
     check_scheduler,
+    check_store,
     check_weights,
     examine,
 )
@@ -138,6 +139,37 @@ def test_a_folder_that_cannot_be_written_is_found_out(
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     assert facts.write_error(tmp_path) == "No space left on device"
+
+
+def test_a_store_where_no_folder_can_be_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"kept")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    for place, nearest in ((file, file), (file / "store", file), (link / "store", link)):
+        for store in (str(place), place.as_uri()):
+            check = check_store(store)
+            assert (check.state, check.fix) == ("fail", "give another --store")
+            assert check.found == f"cannot write at {place}: {nearest} is no folder"
+    assert file.read_bytes() == b"kept"
+    assert check_store(str(tmp_path / "new")).found.endswith(f"free at {tmp_path / 'new'}")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("store", "state", "says"),
+    [
+        ("s3://bucket/lakes", "ok", "not checked: object store; keys come from the environment"),
+        ("gs://bucket/lakes", "fail", "no store can be at gs://"),
+        ("file://data/lakes", "fail", "after file:// comes an absolute path"),
+        ("~nobody-of-this-name/lakes", "fail", "home directory"),
+    ],
+)
+def test_a_store_elsewhere_is_no_path(store: str, state: str, says: str) -> None:
+    disk = next(check for check in examine(store, hosts=()) if check.name == "disk")
+    assert disk.state == state
+    assert says in disk.found
+    assert bool(disk.fix) == (state == "fail")
 
 
 def test_little_memory_is_told_with_a_number_of_workers() -> None:
