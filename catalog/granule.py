@@ -78,11 +78,15 @@ class Granule:
 
     @property
     def version_digest(self) -> str:
-        """Twelve hex digits that change when, and only when, the product is another version of itself.
+        """Twelve hex digits that change when what can be read of the product changes.
 
-        Addresses stay out of it: the same granule read from another mirror is the same granule.
+        That is its processing, the bands that have a file (a mask may arrive after the power) and the lattice
+        (a crop may give way to the whole burst). Addresses stay out of it: the same granule read from another
+        mirror is the same granule.
         """
-        text = "|".join((self.name, self.version, self.created.isoformat() if self.created else "-"))
+        made = self.created.isoformat() if self.created else "-"
+        lattice = (self.crs, *(f"{value:.3f}" for value in self.transform), *map(str, self.shape))
+        text = "|".join((self.name, self.version, made, *self.bands, *lattice))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,8 @@ from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
 
 EXIT_CODES = """Exit codes: 0 all done; 1 stopped, nothing stored was harmed; 2 wrong use; 3 done, but some
-scenes could not be used: they are listed with reasons, and the same command tries them again."""
+scenes could not be used: they are listed with reasons, and the same command tries them again; 130
+stopped by Ctrl-C."""
 
 app = typer.Typer(
     name="glaciolake",
@@ -68,6 +69,12 @@ def main() -> None:
     except (CatalogError, ClusterError, ModelError, PipelineError) as error:
         typer.echo(f"glaciolake: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        typer.echo(f"glaciolake: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("glaciolake: stopped; what is committed stays. Run the same command again.", err=True)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

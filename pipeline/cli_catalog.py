@@ -43,17 +43,18 @@ def search(  # noqa: PLR0913  # a command has an option for everything that peop
     as_json: Annotated[bool, typer.Option("--json", help="Print the STAC items.")] = False,
 ) -> None:
     """List the scenes of a lake that a source offers, one line a scene, in order of time."""
-    from glaciolake.catalog.credentials import find_credentials
     from glaciolake.catalog.granule import track_name
     from glaciolake.catalog.items import granule_of
     from glaciolake.catalog.lakes import find_lakes, load_lakes
     from glaciolake.catalog.request import Request
     from glaciolake.catalog.sources import open_source
 
-    wanted = find_lakes(lake, load_lakes(registry))[0]
+    wanted = find_lakes(lake, load_lakes(registry))
+    if len(wanted) > 1:
+        raise typer.BadParameter(f"--lake {lake!r} names {len(wanted)} lakes; search for one at a time")
     last = end.replace(tzinfo=UTC) + timedelta(days=1)
-    request = Request(wanted.aoi, start.replace(tzinfo=UTC), last, tracks=wanted.tracks)
-    found = open_source(source, credentials=find_credentials()).find(request)
+    request = Request(wanted[0].aoi, start.replace(tzinfo=UTC), last, tracks=wanted[0].tracks)
+    found = open_source(source).find(request)
     for item in found.items:
         if as_json:
             typer.echo(json.dumps(item.to_dict(include_self_link=False)))
@@ -63,5 +64,9 @@ def search(  # noqa: PLR0913  # a command has an option for everything that peop
         typer.echo(
             f"{one.sensing_start:%Y-%m-%dT%H:%M:%SZ} {track_name(one.relative_orbit)} {one.name} {bands}"
         )
+    for refused in found.refused:
+        typer.echo(f"not used: {refused.name}: {refused.reason}", err=True)
     note = f"{len(found.items)} scenes, {len(found.superseded)} superseded, {len(found.refused)} refused"
     typer.echo(note, err=True)
+    if found.refused:
+        raise typer.Exit(3)

@@ -33,8 +33,9 @@ def plot(
     store: Annotated[str, typer.Argument(help="Address of the store.")],
     lake: Annotated[str, typer.Option(help="Lake id.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG, PDF or SVG file.")] = Path("lake.png"),
+    registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
 ) -> None:
     """Draw the area series of a lake: one panel a track, with uncertainty, flags and trend if allowed."""
     from glaciolake.pipeline.overview import draw_lake
 
-    typer.echo(f"Figure: {draw_lake(store, lake, out)}")
+    typer.echo(f"Figure: {draw_lake(store, lake, out, registry)}")

@@ -16,7 +16,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYY
 DEMO_LAKES = ("tsho-rolpa", "chamlang", "tilicho")
 INCOMPLETE = 3
 """Exit code of a run that finished but could not use everything."""
-TABLE_CAPTION = "km2, spread: median and its robust scatter, without incomplete and frozen-season slices"
+TABLE_CAPTION = "used: slices with an area, neither incomplete nor of the frozen season; km2: their median"
 SHOWN = 20
 """Failures printed in full; the store holds all of them."""
 
@@ -31,12 +31,17 @@ def demo(
     STAC catalogue; the scenes are simulated and the true lake areas are known.
     """
     from glaciolake.catalog.folder import FolderSource
-    from glaciolake.catalog.simulate.archive import write_archive
+    from glaciolake.catalog.simulate.archive import read_seed, write_archive
     from glaciolake.catalog.static_catalog import build
     from glaciolake.pipeline.config import load_config
     from glaciolake.pipeline.overview import draw_lake
 
     archive, store = out / "archive", out / "lakes.icechunk"
+    made = read_seed(archive)
+    if made is not None and made != seed:
+        raise typer.BadParameter(
+            f"{archive} was made with seed {made}; give that seed or another --out folder"
+        )
     if not (archive / "catalog" / "catalog.json").exists():
         typer.echo(f"Writing a simulated OPERA archive to {archive}")
         write_archive(archive, seed=seed)
@@ -81,7 +86,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
 
     overrides: dict[str, Any] = {
         "source": source,
-        "lakes": lakes.split(",") if lakes else None,
+        "lakes": lakes.split(",") if lakes is not None else None,
         "start": start.date() if start else None,
         "end": end.date() if end else None,
         "store": store,
@@ -106,7 +111,7 @@ def config(
 
 
 def doctor(
-    store: Annotated[Path, typer.Option(help="Where results are to go.")] = Path(),
+    store: Annotated[str, typer.Option(help="Where results are to go.")] = ".",
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to try.")] = None,
 ) -> None:
     """Check packages, GDAL, disk, credentials, network and scheduler, and name the fix of what is wrong."""
@@ -163,7 +168,7 @@ def _finish(settings: RunConfig, summary: Summary) -> None:
 
     console = Console()
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption_justify="left", caption=TABLE_CAPTION)
-    for heading in ("lake", "track", "new", "kept", "empty", "failed", "stored", "km2", "spread %"):
+    for heading in ("lake", "track", "new", "kept", "empty", "failed", "stored", "used", "km2", "spread %"):
         table.add_column(heading, justify="left" if heading in ("lake", "track") else "right", no_wrap=True)
     overview = store_overview(settings.store)
     for one in summary.counts:

@@ -18,8 +18,8 @@ from glaciolake.pipeline.despeckle import LOOKS
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.lakes import LakeRules
 
-FIRST_DAY = date(2016, 4, 14)
-"""The OPERA RTC-S1 archive starts here."""
+FIRST_DAY = date(2014, 4, 3)
+"""Launch of Sentinel-1A: nothing is older. (OPERA's archive starts on 14 April 2016.)"""
 
 
 class Despeckle(BaseModel):
@@ -83,7 +83,13 @@ class RunConfig(BaseModel):
         default="native", description="Who reads the scenes; all give the same pixels."
     )
     slices_per_piece: int = Field(
-        default=8, ge=1, le=512, description="Slices a task works on and a commit writes; bounds the memory."
+        default=8, ge=1, le=512, description="Slices a task works on; bounds the memory of a worker."
+    )
+    slices_per_commit: int = Field(
+        default=32,
+        ge=1,
+        le=4096,
+        description="Slices written together: more is quicker, a crash redoes more.",
     )
     cluster: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
 

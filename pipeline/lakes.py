@@ -13,6 +13,7 @@ from odc.geo.geom import Geometry
 from pydantic import BaseModel, ConfigDict, Field
 from rasterio.features import rasterize
 from scipy import ndimage
+from shapely import get_coordinates
 from shapely.geometry import Polygon
 
 from glaciolake.catalog.variables import Flag, Surface
@@ -69,12 +70,27 @@ class LakeRules(BaseModel):
 
 
 class Target(NamedTuple):
-    """Which lake is measured and how: (y, x) bool outline, spacing in metres, threshold (1), rules."""
+    """Which lake is measured, and how.
+
+    Attributes
+    ----------
+    outline
+        (y, x) bool, reference outline on the grid.
+    spacing_m
+        Pixel spacing, metres.
+    threshold
+        Probability from which a pixel is water.
+    rules
+        When an area is given and what is flagged.
+    n_beyond_px
+        Pixels of the outline that lie beyond the grid: never seen.
+    """
 
     outline: Bool
     spacing_m: float
     threshold: float
     rules: LakeRules
+    n_beyond_px: int = 0
 
 
 class Slice(NamedTuple):
@@ -105,7 +121,31 @@ def outline_mask(outline: Polygon, grid: GeoBox) -> Bool:
     numpy.ndarray
         (y, x) bool.
     """
-    local = Geometry(outline, crs="EPSG:4326").to_crs(str(grid.crs), resolution=0.001)
+    return _burned(_projected(outline, grid), grid)
+
+
+def beyond_px(outline: Polygon, grid: GeoBox) -> int:
+    """Count the pixels of an outline that lie beyond the grid, on the grid's own lattice.
+
+    Parameters
+    ----------
+    outline
+        Lon/lat polygon, degrees WGS 84.
+    grid
+        Grid of the series.
+    """
+    local = _projected(outline, grid)
+    columns, rows = ~grid.affine @ get_coordinates(local.geom).T
+    rim = max(0, *(math.ceil(over) for over in (-columns.min(), columns.max() - grid.shape[1])))
+    rim = max(rim, *(math.ceil(over) for over in (-rows.min(), rows.max() - grid.shape[0])))
+    return int(_burned(local, grid.pad(rim)).sum() - _burned(local, grid).sum()) if rim else 0
+
+
+def _projected(outline: Polygon, grid: GeoBox) -> Geometry:
+    return Geometry(outline, crs="EPSG:4326").to_crs(str(grid.crs), resolution=0.001)
+
+
+def _burned(local: Geometry, grid: GeoBox) -> Bool:
     burned = rasterize([local.geom], out_shape=grid.shape, transform=grid.affine, dtype="uint8")
     return np.asarray(burned, dtype=bool)
 
@@ -178,7 +218,7 @@ def measure_slice(probability: Float32, shadow: Bool, target: Target) -> Slice:
         Classes and numbers; the area is NaN where less than ``rules.min_valid_fraction`` of the outline was
         seen.
     """
-    outline, spacing_m, threshold, rules = target
+    outline, spacing_m, threshold, rules, n_beyond = target
     known = ~np.isnan(probability)
     water = probability >= threshold  # NaN compares False: unknown is not water, and not land either
     lake = connected_to(water, outline)
@@ -186,9 +226,9 @@ def measure_slice(probability: Float32, shadow: Bool, target: Target) -> Slice:
     surface[lake] = Surface.LAKE
     surface[~known] = Surface.UNKNOWN
 
-    n_outline = int(outline.sum())
+    n_outline = int(outline.sum()) + n_beyond
     unseen = outline & ~known
-    valid_fraction = 1.0 - unseen.sum() / n_outline if n_outline else 0.0
+    valid_fraction = 1.0 - (unseen.sum() + n_beyond) / n_outline if n_outline else 0.0
     shadow_fraction = (unseen & shadow).sum() / n_outline if n_outline else 0.0
     flags = _flags(valid_fraction, shadow_fraction, rules)
     if touches_unseen(lake, known):
@@ -196,7 +236,7 @@ def measure_slice(probability: Float32, shadow: Bool, target: Target) -> Slice:
 
     pixel_m2 = spacing_m**2
     lower = lake.sum() * pixel_m2
-    upper = lower + (outline & ~known & ~lake).sum() * pixel_m2
+    upper = lower + ((unseen & ~lake).sum() + n_beyond) * pixel_m2
     seen = valid_fraction >= rules.min_valid_fraction
     area, sigma = (lower, outline_sigma_m2(lake, spacing_m)) if seen else (math.nan, math.nan)
     return Slice(surface, area, lower, upper, sigma, valid_fraction, shadow_fraction, int(flags))
@@ -258,7 +298,7 @@ def frozen_season(times: NDArray[np.datetime64], elevation_m: float, rules: Lake
     times
         (time,) datetime64, UTC.
     elevation_m
-        Water level, metres above sea.
+        Water level, metres above sea; NaN where it is not known, and the calendar then decides alone.
     rules
         Months and elevation.
 
@@ -268,4 +308,5 @@ def frozen_season(times: NDArray[np.datetime64], elevation_m: float, rules: Lake
         (time,) bool. A calendar, not an observation: it marks what must not be read as lake loss.
     """
     months = times.astype("datetime64[M]").astype(int) % 12 + 1
-    return np.isin(months, rules.frozen_months) & (elevation_m >= rules.frozen_above_m)
+    low = elevation_m < rules.frozen_above_m  # of an unknown elevation, NaN, the calendar alone decides
+    return np.isin(months, rules.frozen_months) & (not low)

@@ -15,7 +15,9 @@ from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.plot import plot_lake
 from glaciolake.pipeline.series import NOT_OPEN_WATER
 
-NOTHING = ("0", "-", "-")
+NOTHING = ("0", "0", "-", "-")
+FEWEST = 5
+"""Slices from which a spread is told."""
 MAD_TO_SIGMA = 1.4826
 
 
@@ -52,14 +54,14 @@ def open_tracks(url: str, lake: str, track: str | None = None) -> dict[str, xr.D
     return {name: store.read(lake, name) for name in ([track.upper()] if track else held[lake])}
 
 
-def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str]]:
+def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str, str]]:
     """Sum up number of slices, median area and scatter of every series, as text.
 
     Returns
     -------
     dict
-        (lake, track) -> (slices, median km2, scatter %). Median and scatter (1.4826 MAD over median) are of
-        slices that are neither incomplete nor of the frozen season.
+        (lake, track) -> (slices, slices used, median km2, scatter %). Used are slices that are neither
+        incomplete nor of the frozen season; scatter is 1.4826 MAD over the median.
     """
     store = Store.open(url)
     found = {}
@@ -68,7 +70,8 @@ def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str]]:
             series = store.read(lake, track)
             open_water = (series["flags"].values & int(NOT_OPEN_WATER)) == 0
             area_km2 = series["area_m2"].values[open_water] / 1e6
-            found[lake, track] = (str(series.sizes["time"]), *_spread(area_km2[np.isfinite(area_km2)]))
+            used = area_km2[np.isfinite(area_km2)]
+            found[lake, track] = (str(series.sizes["time"]), str(used.size), *_spread(used))
     return found
 
 
@@ -77,10 +80,11 @@ def _spread(area_km2: NDArray[np.float64]) -> tuple[str, str]:
         return "-", "-"
     median = float(np.median(area_km2))
     mad = float(np.median(np.abs(area_km2 - median)))
-    return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if median else "-"
+    told = median > 0 and area_km2.size >= FEWEST
+    return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if told else "-"
 
 
-def draw_lake(url: str, lake: str, out: Path) -> Path:
+def draw_lake(url: str, lake: str, out: Path, registry: Path | None = None) -> Path:
     """Draw all series of a lake and return the figure's path.
 
     Parameters
@@ -91,9 +95,11 @@ def draw_lake(url: str, lake: str, out: Path) -> Path:
         Lake id; the published area is drawn where the registry knows the lake.
     out
         PNG, PDF or SVG file.
+    registry
+        Your own lakes; None takes those shipped.
     """
     tracks = open_tracks(url, lake)
     simulated = any(series.attrs["source"] == SIMULATED_SOURCE for series in tracks.values())
     note = SIMULATED_SOURCE[0].upper() + SIMULATED_SOURCE[1:] if simulated else ""
-    plot_lake(tracks, load_lakes().get(lake), out, note=note)
+    plot_lake(tracks, load_lakes(registry).get(lake), out, note=note)
     return out

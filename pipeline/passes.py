@@ -69,6 +69,12 @@ def solar_day(time: datetime, longitude_deg: float) -> date:
     return (time + timedelta(hours=longitude_deg / 15)).date()
 
 
+def _precedence(granule: Granule) -> tuple[str, float, str]:
+    """Order of mosaicking: by burst, and of one burst the newest processing first."""
+    made = granule.created.timestamp() if granule.created else 0.0
+    return granule.burst or "", -made, granule.name
+
+
 def group_passes(granules: Sequence[Granule], longitude_deg: float) -> list[Pass]:
     """Gather granules into passes, by relative orbit, sensor and local solar day.
 
@@ -96,7 +102,7 @@ def group_passes(granules: Sequence[Granule], longitude_deg: float) -> list[Pass
             sensor=sensor,
             day=day,
             time=min(granule.sensing_start for granule in group),
-            granules=tuple(sorted(group, key=lambda granule: (granule.burst or "", granule.name))),
+            granules=tuple(sorted(group, key=_precedence)),
         )
         for (relative_orbit, sensor, day), group in members.items()
     ]

@@ -17,12 +17,13 @@ from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
 from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
-from glaciolake.pipeline.lakes import METRICS, Target, frozen_season, measure, outline_mask
+from glaciolake.pipeline.lakes import METRICS, Target, beyond_px, frozen_season, measure, outline_mask
 from glaciolake.pipeline.load import empty_slices, open_cube
 from glaciolake.pipeline.mask import hide_invalid
 from glaciolake.pipeline.normalise import images_for
 from glaciolake.pipeline.passes import Pass
-from glaciolake.pipeline.plan import Piece, Recipe, slice_version
+from glaciolake.pipeline.pending import failure, slice_version
+from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,11 @@ class Outcome:
     failed: Mapping[str, Mapping[str, str]]
     seconds: float = 0.0
 
+    @property
+    def n_passes(self) -> int:
+        """Passes it accounts for, failed ones included."""
+        return len(self.failed) + (0 if self.slices is None else self.slices.sizes["time"])
+
 
 def process(piece: Piece) -> Outcome:
     """Do a whole piece in one task: read, despeckle, normalise, segment, measure."""
@@ -106,7 +112,7 @@ def prepare(piece: Piece) -> tuple[Prepared | None, Failures, float]:
     except PipelineError as error:
         prepared = None
         for one in piece.passes:
-            failed.setdefault(one.id, failure(piece, one, "unusable", str(error)))
+            failed.setdefault(one.id, failed_pass(piece, one, "unusable", str(error)))
     return prepared, failed, time.perf_counter() - begun
 
 
@@ -119,7 +125,7 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
     # The network learned on scenes without a mask: it is shown layover as it was there, and what it says of
     # layover is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
     seen = hide_invalid(cube, hide_layover=False)
-    power = _despeckle(seen[list(recipe.spec.bands)], piece)
+    power = _despeckle(seen[list(recipe.spec.bands)], piece, kept)
     return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)
 
 
@@ -146,7 +152,13 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
         recipe = piece.recipe
         water = segment(ready.images, recipe.ref).where(~ready.shadow)
         outline = outline_mask(recipe.lake.outline, piece.grid)
-        target = Target(outline, abs(piece.header.transform[0]), recipe.spec.threshold, recipe.config.rules)
+        target = Target(
+            outline,
+            abs(piece.header.transform[0]),
+            recipe.spec.threshold,
+            recipe.config.rules,
+            beyond_px(recipe.lake.outline, piece.grid),
+        )
         slices = pack(piece, ready, water, measure(water, ready.shadow, target))
     seconds += time.perf_counter() - begun
     logger.info(
@@ -156,9 +168,9 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     return Outcome(piece.header, slices, failed, seconds)
 
 
-def failure(piece: Piece, one: Pass, kind: str, reason: str) -> dict[str, str]:
-    """Entry of the quarantine; the version lets a later run see whether anything has changed."""
-    return {"kind": kind, "reason": reason, "version": slice_version(one, piece.header)}
+def failed_pass(piece: Piece, one: Pass, kind: str, reason: str) -> dict[str, str]:
+    """Entry of the quarantine for one pass of a piece."""
+    return failure(kind, reason, slice_version(one, piece.header))
 
 
 def _readable(piece: Piece, failed: Failures) -> tuple[xr.Dataset, tuple[Pass, ...]] | None:
@@ -171,7 +183,7 @@ def _readable(piece: Piece, failed: Failures) -> tuple[xr.Dataset, tuple[Pass, .
             return _with_data(piece, _load(piece, passes), passes, failed)
         except READ_ERRORS as error:
             for one, reason in _broken(piece, passes, error):
-                failed[one.id] = failure(piece, one, "unreadable", reason)
+                failed[one.id] = failed_pass(piece, one, "unreadable", reason)
                 passes.remove(one)
     raise PipelineError(f"{len(passes)} passes could not be read together, and each alone could; run again")
 
@@ -214,19 +226,22 @@ def _with_data(
     empty = empty_slices(cube[list(piece.recipe.spec.bands)]).values
     for one in (one for one, nothing in zip(passes, empty, strict=True) if nothing):
         files = ", ".join(granule.name for granule in one.granules)
-        failed[one.id] = failure(piece, one, "empty", f"no pixel with data over the lake in {files}")
+        failed[one.id] = failed_pass(piece, one, "empty", f"no pixel with data over the lake in {files}")
     kept = tuple(one for one, nothing in zip(passes, empty, strict=True) if not nothing)
     return (cube.isel(time=~empty), kept) if kept else None
 
 
-def _despeckle(power: xr.Dataset, piece: Piece) -> xr.Dataset:
+def _despeckle(power: xr.Dataset, piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
+    """Filter the slices that want it: each by itself, so that its neighbours in the piece do not show."""
     how = piece.recipe.config.despeckle
-    filtered = all(granule.filtered for one in piece.passes for granule in one.granules)
-    if how.method == "none" or (how.method == "auto" and filtered):
+    done = [how.method == "auto" and all(granule.filtered for granule in one.granules) for one in passes]
+    if how.method == "none" or all(done):
         return power
     if how.method == "enhanced_lee":
-        return power.map(enhanced_lee, window_px=how.window_px, looks=how.looks, damping=how.damping)
-    return power.map(lee, window_px=how.window_px, looks=how.looks)
+        smooth = power.map(enhanced_lee, window_px=how.window_px, looks=how.looks, damping=how.damping)
+    else:
+        smooth = power.map(lee, window_px=how.window_px, looks=how.looks)
+    return power.where(xr.DataArray(done, dims="time"), smooth) if any(done) else smooth
 
 
 def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) -> xr.Dataset:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
@@ -22,6 +23,7 @@ from glaciolake.pipeline.config import RunConfig, digest
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.grid import common_lattice, series_grid
 from glaciolake.pipeline.passes import Pass, group_passes
+from glaciolake.pipeline.pending import Failure, Held, broken_passes, sort_passes
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +50,14 @@ class Piece:
         At most ``slices_per_piece`` of them, in time order.
     recipe
         How they are made.
+    number
+        Place among the series' pieces, from 0; commits keep to it.
     """
 
     header: SeriesHeader
     passes: tuple[Pass, ...]
     recipe: Recipe
+    number: int = 0
 
     @property
     def grid(self) -> GeoBox:
@@ -74,18 +79,27 @@ class SeriesPlan:
         Passes that are not stored in this version, in time order.
     n_stored
         Wanted passes that are stored already.
-    n_empty
-        Wanted passes known to hold no data over the lake.
+    withheld
+        Pass id -> kind and reason, for passes that the source does not offer whole.
+    known_empty
+        Pending passes that held no data over the lake the last time.
     """
 
     header: SeriesHeader
     recipe: Recipe
     pending: tuple[Pass, ...]
     n_stored: int
-    n_empty: int
+    withheld: dict[str, Failure] = field(default_factory=dict)
+    known_empty: frozenset[str] = frozenset()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether any scene is to be fetched over the network."""
+        hrefs = (href for one in self.pending for granule in one.granules for _, href in granule.hrefs)
+        return any("://" in href and not href.startswith("file:") for href in hrefs)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """What a run will do; nothing has been read but headers.
 
@@ -95,13 +109,19 @@ class Plan:
         One entry per lake and track, sorted.
     refused
         Files and granules that cannot be used, name -> reason.
-    n_superseded
-        Granules that a newer processing replaces.
+    unseen
+        Lake id -> reason, for lakes without any scene.
+    used
+        Names of the granules that can be used.
+    superseded
+        Names of the granules that a newer processing replaces.
     """
 
-    series: tuple[SeriesPlan, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
-    n_superseded: int = 0
+    series: list[SeriesPlan] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    superseded: set[str] = field(default_factory=set)
 
     @property
     def n_pending(self) -> int:
@@ -112,18 +132,13 @@ class Plan:
         """Cut the pending passes into tasks, series by series and in time order."""
         for one in self.series:
             size = one.recipe.config.slices_per_piece
-            for start in range(0, len(one.pending), size):
-                yield Piece(one.header, one.pending[start : start + size], one.recipe)
+            for number, start in enumerate(range(0, len(one.pending), size)):
+                yield Piece(one.header, one.pending[start : start + size], one.recipe, number)
 
 
 def grid_of(header: SeriesHeader) -> GeoBox:
     """Grid of a series as a GeoBox."""
     return GeoBox(header.shape, Affine(*header.transform), header.crs)
-
-
-def slice_version(one: Pass, header: SeriesHeader) -> str:
-    """Version of a slice: changes when a granule is added, removed or reprocessed, or the recipe changes."""
-    return digest(one.version_digest, header.settings_digest)
 
 
 def make_plan(
@@ -154,6 +169,8 @@ def make_plan(
         No scene at all for any lake, or an AOI outside all of them.
     SearchFailed
         A search could not be finished; it is never read as "nothing found".
+    StoreError
+        A series is stored that was made in another way.
     """
     ref, spec = network
     if spec.normalisation == "zscore":
@@ -161,50 +178,91 @@ def make_plan(
             f"model {spec.name} wants a temporal z-score, which needs a slice's whole past; "
             "a run works on pieces. Use a model with normalisation db or paper"
         )
-    series: list[SeriesPlan] = []
-    refused: dict[str, str] = {}
-    n_superseded = n_items = 0
+    plan = Plan()
     for lake in lakes:
-        found = source.find(_request(config, lake))
-        n_items += len(found.items)
-        n_superseded += len(found.superseded)
-        refused |= {one.name: one.reason for one in found.refused}
-        series += _series_of(found, Recipe(config, ref, spec, lake), store, refused)
-    if not n_items:
-        names = ", ".join(lake.id for lake in lakes)
-        raise PipelineError(
-            f"{config.source} has no usable scene over {names} from {config.start} to {config.last_day}"
-            f"{_refused_note(refused)}; check source, lakes, tracks and dates"
-        )
-    return Plan(tuple(series), refused, n_superseded)
+        series = _series_of(plan, source, Recipe(config, ref, spec, lake), store)
+        plan.series += series
+        if not series:
+            plan.unseen[lake.id] = (
+                f"{config.source} has no usable scene over {lake.id} from {config.start} to {config.last_day}"
+                f"{_tracks_note(config, lake)}; check source, area, tracks and dates"
+            )
+    if not plan.series:
+        raise PipelineError(" | ".join(plan.unseen.values()) + _refused_note(plan.refused))
+    return plan
 
 
-def _request(config: RunConfig, lake: Lake) -> Request:
-    start = datetime.combine(config.start, time(), UTC)
-    end = datetime.combine(config.last_day + timedelta(days=1), time(), UTC)
-    return Request(lake.aoi, start, end, tracks=config.tracks or lake.seeing_tracks)
-
-
-def _series_of(found: Found, recipe: Recipe, store: Store, refused: dict[str, str]) -> list[SeriesPlan]:
+def _series_of(plan: Plan, source: Source, recipe: Recipe, store: Store) -> list[SeriesPlan]:
+    request = _request(recipe)
+    if request is None:
+        return []
+    found = source.find(request)
+    plan.refused |= {one.name: one.reason for one in found.refused}
+    plan.superseded |= {item.id for item in found.superseded}
     by_track: dict[int, list[Granule]] = defaultdict(list)
     for item in found.items:
         granule = granule_of(item)
+        plan.used.add(granule.name)
         by_track[granule.relative_orbit].append(granule)
     planned = []
-    for orbit, granules in sorted(by_track.items()):
-        stored = store.header(recipe.lake.id, track_name(orbit))
-        kept, odd = common_lattice(granules, grid_of(stored) if stored else None)
-        refused |= {one.name: one.reason for one in odd}
-        if kept:
-            header = _header(kept, recipe, stored)
-            planned.append(_pending(header, recipe, group_passes(kept, recipe.lake.longitude_deg), store))
+    for _, granules in sorted(by_track.items()):
+        one = _plan_track(plan, granules, recipe, store, found)
+        if one is not None:
+            planned.append(one)
     return planned
+
+
+def _request(recipe: Recipe) -> Request | None:
+    """Ask a day more on either side: the bursts of one pass can lie on two UTC days."""
+    config, lake = recipe.config, recipe.lake
+    tracks = config.tracks or lake.seeing_tracks
+    if lake.tracks and not tracks:
+        return None
+    start = datetime.combine(config.start - timedelta(days=1), time(), UTC)
+    end = datetime.combine(config.last_day + timedelta(days=2), time(), UTC)
+    return Request(lake.aoi, start, end, tracks=tracks)
+
+
+def _plan_track(
+    plan: Plan, granules: Sequence[Granule], recipe: Recipe, store: Store, found: Found
+) -> SeriesPlan | None:
+    config, lake = recipe.config, recipe.lake
+    track = track_name(granules[0].relative_orbit)
+    stored = store.header(lake.id, track)
+    kept, odd = common_lattice(granules, grid_of(stored) if stored else None)
+    plan.refused |= {one.name: one.reason for one in odd}
+    passes = [
+        one for one in group_passes(kept, lake.longitude_deg) if config.start <= one.day <= config.last_day
+    ]
+    if not passes:
+        return None
+    header = _header(kept, recipe, stored)
+    if stored is not None:
+        header.check_same(stored, store.url)
+    bursts = {granule.burst for granule in kept if granule.burst} | set(lake.bursts)
+    broken = broken_passes((*found.refused, *odd), passes, bursts, lake.longitude_deg)
+    done = sort_passes(passes, header, _held(store, lake.id, track), broken)
+    logger.info("planned series=%s/%s pending=%d stored=%d", lake.id, track, len(done.pending), done.stored)
+    return SeriesPlan(
+        header, recipe, tuple(done.pending), done.stored, done.withheld, frozenset(done.known_empty)
+    )
+
+
+def _held(store: Store, lake: str, track: str) -> Held:
+    prefix = f"{lake}/{track}/"
+    failed = {
+        key.removeprefix(prefix): entry for key, entry in store.quarantine().items() if key.startswith(prefix)
+    }
+    return Held(store.versions(lake, track), store.granules(lake, track), failed)
 
 
 def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | None) -> SeriesHeader:
     lake, spec, first = recipe.lake, recipe.spec, granules[0]
     grid = grid_of(stored) if stored else series_grid(granules, lake.aoi)
-    settings = recipe.config.processing
+    shaping = json.loads(recipe.config.processing)
+    shaping |= {"outline": digest(lake.outline.wkt), "elevation_m": str(lake.elevation_m)}
+    shaping |= {"model": spec.model_dump(mode="json")}
+    settings = json.dumps(shaping, sort_keys=True)
     return SeriesHeader(
         lake=lake.id,
         lake_name=lake.name,
@@ -217,30 +275,18 @@ def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | 
         model_sha256=recipe.ref.sha256,
         settings=settings,
         simulated=any(granule.simulated for granule in granules),
-        settings_digest=digest(settings, spec.model_dump_json(), recipe.ref.sha256, lake.outline.wkt),
+        settings_digest=digest(settings, recipe.ref.sha256),
     )
 
 
-def _pending(header: SeriesHeader, recipe: Recipe, passes: Sequence[Pass], store: Store) -> SeriesPlan:
-    stored = store.versions(header.lake, header.track)
-    failed = store.quarantine()
-    pending, n_stored, n_empty = [], 0, 0
-    for one in passes:
-        version = slice_version(one, header)
-        entry = failed.get(f"{header.lake}/{header.track}/{one.id}", {})
-        if stored.get(one.id) == version:
-            n_stored += 1
-        elif entry.get("kind") == "empty" and entry.get("version") == version:
-            n_empty += 1  # the same granules will be as empty as before
-        else:
-            pending.append(one)
-    logger.info(
-        "planned series=%s/%s pending=%d stored=%d", header.lake, header.track, len(pending), n_stored
-    )
-    return SeriesPlan(header, recipe, tuple(pending), n_stored, n_empty)
+def _tracks_note(config: RunConfig, lake: Lake) -> str:
+    if config.tracks:
+        return f" on tracks {', '.join(map(track_name, config.tracks))}"
+    hidden = ", ".join(map(track_name, lake.hidden_tracks))
+    return f" (terrain hides it from {hidden}, which was not asked for)" if hidden else ""
 
 
-def _refused_note(refused: Mapping[str, str]) -> str:
+def _refused_note(refused: dict[str, str]) -> str:
     if not refused:
         return ""
     name, reason = next(iter(sorted(refused.items())))

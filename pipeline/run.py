@@ -5,20 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 from distributed import Client, as_completed
 
-from glaciolake.catalog.credentials import find_credentials, login_of_this_process
+from glaciolake.catalog.credentials import login_of_this_process
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import find_lakes, load_lakes
+from glaciolake.catalog.request import Source
 from glaciolake.catalog.sources import open_source
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.cluster.connect import connect
 from glaciolake.cluster.plugins import WorkerSetup
+from glaciolake.models.engines import choose
+from glaciolake.models.errors import ModelError
+from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.models.weights import read_spec, resolve
+from glaciolake.pipeline.commit import SeriesWriter
 from glaciolake.pipeline.config import RunConfig
-from glaciolake.pipeline.piece import Outcome, failure, finish, prepare, process
+from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
 from glaciolake.pipeline.plan import Piece, Plan, make_plan
 
 logger = logging.getLogger(__name__)
@@ -91,7 +98,8 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
     progress(0, plan.n_pending)
     if plan.n_pending:
         with connect(config.cluster) as client:
-            client.register_plugin(WorkerSetup(secrets=login_of_this_process))
+            remote = any(one.is_remote for one in plan.series)
+            client.register_plugin(WorkerSetup(secrets=login_of_this_process if remote else None))
             _work(client, plan, store, summary, progress)
     return summary
 
@@ -105,41 +113,70 @@ def work_off(client: Client, config: RunConfig, progress: Progress = lambda done
 
 
 def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
+    work = _settled(config)
     store = Store.create(config.store)
-    plan = plan_run(config, store)
-    store.note_refused(plan.refused)
-    summary = Summary(
-        [SeriesCount(one.header.lake, one.header.track, 0, one.n_stored, one.n_empty) for one in plan.series],
-        refused=dict(plan.refused),
-        n_superseded=plan.n_superseded,
-    )
+    plan = make_plan(config, work.lakes, work.source, store, (work.ref, work.spec))
+    store.note_refused(plan.refused, source=config.source, used=plan.used)
+    summary = Summary([], dict(plan.unseen), dict(plan.refused), len(plan.superseded))
+    for one in plan.series:
+        header = one.header
+        summary.counts.append(
+            SeriesCount(header.lake, header.track, n_kept=one.n_stored, n_failed=len(one.withheld))
+        )
+        for name, entry in one.withheld.items():
+            summary.failed[f"{header.lake}/{header.track}/{name}"] = entry["reason"]
+        if one.withheld:
+            store.commit(Batch(header, None, one.withheld))
     return store, plan, summary
+
+
+class _Work(NamedTuple):
+    """What a run needs beside its store, found before one is made."""
+
+    lakes: list[Lake]
+    source: Source
+    ref: ModelRef
+    spec: ModelSpec
 
 
 def plan_run(config: RunConfig, store: Store) -> Plan:
     """Plan a run: what the source has for the lakes asked for and the store has not."""
-    source = open_source(config.source, credentials=find_credentials())
-    ref = resolve(config.model, engine=config.engine)
-    return make_plan(config, _lakes(config), source, store, (ref, read_spec(ref)))
+    work = _settled(config)
+    return make_plan(config, work.lakes, work.source, store, (work.ref, work.spec))
 
 
-def _lakes(config: RunConfig) -> list[Lake]:
+def _settled(config: RunConfig) -> _Work:
+    """Find lakes, source and network, or say what is wrong before anything is written."""
     registry = load_lakes(config.registry)
-    return find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
+    lakes = find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
+    ref = resolve(config.model, engine=config.engine)
+    if config.cluster.scheduler is None:  # a cluster's workers have packages of their own
+        choose(config.engine)
+        if config.backend != "native" and find_spec(config.backend.replace("odc", "odc.stac")) is None:
+            raise PipelineError(f"backend {config.backend!r} is not installed; use backend native")
+    return _Work(lakes, open_source(config.source), ref, read_spec(ref))
 
 
 def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: Progress) -> None:
-    counts = {(one.lake, one.track): one for one in summary.counts}
+    series = {
+        (one.header.lake, one.header.track): (one, count, SeriesWriter(store, one))
+        for one, count in zip(plan.series, summary.counts, strict=True)
+    }
     done = 0
     for piece, outcome in outcomes(client, plan):
-        store.commit(Batch(outcome.header, outcome.slices, outcome.failed))
-        count = counts[outcome.header.lake, outcome.header.track]
+        one, count, writer = series[outcome.header.lake, outcome.header.track]
+        writer.add(piece, outcome)
         for name, entry in outcome.failed.items():
+            if entry["kind"] == "empty" and name in one.known_empty:
+                count.n_empty += 1
+                continue
+            count.n_failed += 1
             summary.failed[f"{count.lake}/{count.track}/{name}"] = entry["reason"]
-        count.n_failed += len(outcome.failed)
         count.n_new += len(piece.passes) - len(outcome.failed)
         done += len(piece.passes)
         progress(done, plan.n_pending)
+    for _, _, writer in series.values():
+        writer.flush()
 
 
 def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
@@ -198,6 +235,10 @@ def _result(piece: Piece, future: Any) -> Outcome:
         outcome: Outcome = future.result()
         return outcome
     error = future.exception()
+    if isinstance(error, ModelError):  # no fault of a scene: every other piece would fail alike
+        raise error
     reason = f"{type(error).__name__}: {error}"
     logger.error("failed series=%s/%s reason=%s", piece.header.lake, piece.header.track, reason)
-    return Outcome(piece.header, None, {one.id: failure(piece, one, "error", reason) for one in piece.passes})
+    return Outcome(
+        piece.header, None, {one.id: failed_pass(piece, one, "error", reason) for one in piece.passes}
+    )

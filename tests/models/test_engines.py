@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from distributed import Client, LocalCluster
 
-from glaciolake.models.engines import THREADS_KEY, Share, choose, share
+from glaciolake.models.engines import THREADS_KEY, Share, share
 from glaciolake.models.errors import ModelError
 from glaciolake.models.predict import network_of
 from glaciolake.models.spec import Engine
@@ -20,15 +20,6 @@ def without(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
     """Let Python not find packages."""
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else find(name))
-
-
-def test_auto_is_openvino_where_it_is_installed_and_onnxruntime_elsewhere(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if importlib.util.find_spec("openvino"):
-        assert choose("auto") == "openvino"
-    without(monkeypatch, "openvino")
-    assert choose("auto") == "onnxruntime"
 
 
 def test_an_unknown_engine_is_answered_with_the_engines_there_are(save: Save) -> None:

@@ -16,6 +16,7 @@ from glaciolake.catalog.variables import Flag, Surface
 from glaciolake.pipeline.lakes import (
     LakeRules,
     Target,
+    beyond_px,
     frozen_season,
     measure,
     measure_slice,
@@ -158,3 +159,24 @@ def test_the_outline_falls_on_the_pixels_of_the_grid() -> None:
     assert abs(rows.mean() - 49.5) < 1 and abs(columns.mean() - 49.5) < 1
     # a circle of 0.005 degrees at 27.87 N is 553 m by 492 m
     assert mask.sum() * 900 == pytest.approx(np.pi * 553 * 492, rel=0.03)
+
+
+def test_what_lies_beyond_the_grid_was_not_seen() -> None:
+    whole = GeoBox((100, 100), Affine(30, 0, 447000, 0, -30, 3084000), "EPSG:32645")
+    centre = whole.extent.to_crs("EPSG:4326").geom.centroid
+    outline = Point(centre.x, centre.y).buffer(0.005)
+    half = whole[:, :50]
+    assert beyond_px(outline, whole) == 0
+    inside = outline_mask(outline, half)
+    n_beyond = beyond_px(outline, half)
+    assert n_beyond == outline_mask(outline, whole).sum() - inside.sum() > 400
+    cut = Target(inside, SPACING_M, 0.5, LakeRules(), n_beyond)
+    found = measure_slice(probability(inside), np.zeros(inside.shape, bool), cut)
+    assert found.valid_fraction == pytest.approx(0.5, abs=0.05)
+    assert found.flags & Flag.INCOMPLETE
+    assert found.area_upper_m2 - found.area_lower_m2 == n_beyond * SPACING_M**2
+
+
+def test_a_lake_of_unknown_height_is_flagged_by_the_calendar() -> None:
+    times = np.array(["2020-01-15", "2020-07-15"], "datetime64[s]")
+    assert frozen_season(times, np.nan, LakeRules()).tolist() == [True, False]
