@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
+import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -29,44 +29,17 @@ from glaciolake.catalog.simulate.granules import (
 from glaciolake.catalog.simulate.radar import FILL, MARGIN_PX, VALID, view_scene
 from glaciolake.catalog.simulate.sites import BURSTS, SITES, TRACKS, Burst, site
 from glaciolake.catalog.simulate.terrain import SPACING_M, Scene, build_scene
+from glaciolake.catalog.simulate.truth import Truth, write_truth
 
 logger = logging.getLogger("glaciolake.catalog.simulate")
 
+RECIPE = "archive.json"
+"""Says what an archive was made of: seed, lakes, first day, day after the last."""
 SIZE_PX = 256
 """Side of the square around each lake that holds data; the rest of a burst's raster is NaN."""
 REPROCESSED_DAYS = 200
 OLD_CALIBRATION_DB = 0.6
 """What a superseded granule is off by, so that taking the wrong one shows."""
-
-
-@dataclass(frozen=True, order=True)
-class Truth:
-    """What one pass could have seen of one lake.
-
-    Attributes
-    ----------
-    lake, track, pass_id
-        ``tsho-rolpa``, ``T121``, ``T121_S1A_20240916``.
-    sensing_start
-        Of the pass's first burst, ISO 8601 UTC.
-    state
-        ``open``, ``mixed`` or ``frozen``.
-    ice
-        Share of the lake under ice, 0..1.
-    lake_area_m2
-        Area of the lake, open or frozen, seen or not.
-    seen_area_m2
-        Part of it outside layover, shadow and the edge of the data in this pass: what a perfect mask holds.
-    """
-
-    lake: str
-    track: str
-    pass_id: str
-    sensing_start: str
-    state: str
-    ice: float
-    lake_area_m2: float
-    seen_area_m2: float
 
 
 @dataclass(frozen=True)
@@ -111,17 +84,59 @@ def write_archive(
         First day, and the day after the last, UTC.
     seed
         Same seed, same bytes.
+
+    Raises
+    ------
+    CatalogError
+        Where a lake or the dates make no archive, or nothing can be written in `out`.
     """
     if end <= start:
         raise CatalogError(f"end {end} is not after start {start}; swap them")
     wanted = [site(lake).id for lake in lakes]
-    out.mkdir(parents=True, exist_ok=True)
-    prepared = _prepare(wanted, seed)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_recipe(out / RECIPE, wanted, start, end, seed)
+        return _write(out, wanted, start, end, seed)
+    except OSError as error:
+        raise CatalogError(
+            f"cannot write the archive in {str(out)!r} ({error.strerror or error}); give a folder on a disk "
+            "with room, where you may write"
+        ) from error
+
+
+def read_seed(folder: Path) -> int | None:
+    """Tell with which seed the archive in a folder was made, or begun; None where that is not known.
+
+    Raises
+    ------
+    CatalogError
+        Where its ``archive.json`` cannot be read.
+    """
+    path = folder / RECIPE
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError(
+            f"{str(path)!r} cannot be read ({error}); delete the folder, it is written anew"
+        ) from error
+
+
+def _write_recipe(path: Path, lakes: Sequence[str], start: date, end: date, seed: int) -> None:
+    """Record what an archive is made of, before its first granule, so that a broken one tells it as well."""
+    recipe = {"seed": seed, "lakes": list(lakes), "start": start.isoformat(), "end": end.isoformat()}
+    path.write_text(json.dumps(recipe) + "\n", encoding="utf-8")
+
+
+def _write(out: Path, lakes: Sequence[str], start: date, end: date, seed: int) -> Archive:
+    """Write granules and table into a folder that is there."""
+    prepared = _prepare(lakes, seed)
     shots = _shots(prepared, start, end, seed)
     with ThreadPoolExecutor(max_workers=2) as pool:
         names = list(pool.map(lambda shot: shot.write(out), shots))
     logger.info("wrote granules=%d folder=%s", len(names), out)
-    table = _write_truth(out / "truth.csv", _truths(prepared, start, end))
+    table = write_truth(out / "truth.csv", _truths(prepared, start, end))
     superseded = [name for name, shot in zip(names, shots, strict=True) if shot.is_old]
     return Archive(out, table, tuple(sorted(names)), tuple(superseded))
 
@@ -255,12 +270,3 @@ def _truth(scene: Scene, seen: NDArray[np.bool_], track: str, first: datetime, f
         round(float(water.sum()) * SPACING_M**2, 1),
         round(float(water[seen].sum()) * SPACING_M**2, 1),
     )
-
-
-def _write_truth(path: Path, rows: Sequence[Truth]) -> Path:
-    """Write the table; its address."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Truth)])
-        writer.writerows(astuple(row) for row in rows)
-    return path

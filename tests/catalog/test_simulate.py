@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +17,7 @@ from scipy.ndimage import uniform_filter
 from glaciolake.catalog.errors import CatalogError, UnknownLake
 from glaciolake.catalog.names import parse_name
 from glaciolake.catalog.simulate import archive as simulated
-from glaciolake.catalog.simulate.archive import Archive, write_archive
+from glaciolake.catalog.simulate.archive import Archive, read_seed, write_archive
 from glaciolake.catalog.simulate.backscatter import LOOKS, speckle
 from glaciolake.catalog.simulate.calendar import acquisitions, season_of
 from glaciolake.catalog.simulate.radar import LAYOVER, MARGIN_PX, SHADOW, view_scene
@@ -248,3 +249,24 @@ def test_what_cannot_be_simulated_is_refused_by_name(tmp_path: Path) -> None:
         write_archive(tmp_path, lakes=["imja"])
     with pytest.raises(CatalogError, match="end 2023-01-01 is not after start 2024-01-01; swap"):
         write_archive(tmp_path, start=date(2024, 1, 1), end=date(2023, 1, 1))
+
+
+def test_an_archive_tells_its_seed(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    assert read_seed(folder) is None
+    write_archive(folder, lakes=["chamlang"], start=date(2023, 7, 1), end=date(2023, 7, 14), seed=7)
+    assert read_seed(folder) == 7
+    recipe = json.loads((folder / "archive.json").read_text())
+    assert recipe == {"seed": 7, "lakes": ["chamlang"], "start": "2023-07-01", "end": "2023-07-14"}
+    (folder / "archive.json").write_text("{")
+    with pytest.raises(CatalogError, match=r"archive.json' cannot be read .*; delete the folder"):
+        read_seed(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_the_fix(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert read_seed(file) is None
+    for out in (file, file / "archive"):
+        with pytest.raises(CatalogError, match=r"cannot write the archive in '.*file.*; give a folder on a"):
+            write_archive(out)
