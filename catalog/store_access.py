@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 from urllib.parse import unquote, urlparse
@@ -18,6 +19,9 @@ import zarr.errors
 from glaciolake.catalog.errors import StoreError
 
 T = TypeVar("T")
+
+HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
+"""The engine's empty first snapshot, always of this name, and a reference that was being written."""
 
 
 def local_path(url: str) -> Path | None:
@@ -118,7 +122,8 @@ def make_repository(url: str) -> icechunk.Repository:
         Something else lies there, or it cannot be written.
     """
     path = local_path(url)
-    if path is not None and path.is_dir() and any(path.iterdir()):
+    foreign = path is not None and guarded(url, lambda: not _clear_half_made(path), writing=True)
+    if foreign:
         raise StoreError(
             f"{url!r} holds something that is not a glaciolake store; give an empty or new folder"
         )
@@ -129,6 +134,19 @@ def make_repository(url: str) -> icechunk.Repository:
         if others is None:
             raise
         return others
+
+
+def _clear_half_made(path: Path) -> bool:
+    """Remove what a creation leaves that is killed before its first reference; False for anything else."""
+    if path.is_dir():
+        found = list(islice(path.rglob("*"), 9))  # a half-made store is smaller than nine entries
+        files = [one for one in found if not one.is_dir()]
+        known = all(one.relative_to(path).as_posix().startswith(HALF_MADE) for one in files)
+        if len(found) == 9 or not known:
+            return False
+        for one in files:
+            one.unlink()
+    return True
 
 
 def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
@@ -147,10 +165,12 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
         return step()
     except (icechunk.ConflictError, StoreError):
         raise
-    except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError, KeyError, ValueError) as error:
+    except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError) as error:
         raise _store_error(url, error, writing=writing) from error
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # the engine's; derives from BaseException alone
+        damaged = isinstance(error, KeyError | ValueError) and not writing
+        # the engine's panic derives from BaseException alone, and its class cannot be imported
+        if not damaged and type(error).__name__ != "PanicException":
             raise
         raise _store_error(url, error, writing=writing) from error
 
@@ -182,5 +202,8 @@ def _reason(error: BaseException) -> str:
 
 def _free_space(url: str) -> str:
     path = local_path(url)
-    there = next((one for one in (path, *path.parents) if one.exists()), None) if path else None
-    return f" ({shutil.disk_usage(there).free / 1e9:.1f} GB free there)" if there else ""
+    try:
+        there = next((one for one in (path, *path.parents) if one.exists()), None) if path else None
+        return f" ({shutil.disk_usage(there).free / 1e9:.1f} GB free there)" if there else ""
+    except OSError:  # a folder that may not be looked into; the error at hand says so
+        return ""

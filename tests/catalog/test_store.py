@@ -179,6 +179,15 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
         Store.open(str(tmp_path / "s"))
 
 
+def test_a_folder_of_many_folders_is_not_touched(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / "mine" / str(number)).mkdir(parents=True)
+        (tmp_path / "mine" / str(number) / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not a glaciolake store"):
+        Store.create(str(tmp_path / "mine"))
+    assert len(list((tmp_path / "mine").rglob("*"))) == 24
+
+
 def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(StoreError, match="not a glaciolake store"):
@@ -278,6 +287,18 @@ def test_a_store_whose_maker_was_killed_is_completed(tmp_path: Path) -> None:
         Store.open(url)
     assert Store.create(url).commit(batch([1])) is not None
     assert list(Store.open(url).versions("tsho-rolpa", "T121")) == ["T121_S1A_00001"]
+
+
+def test_a_creation_killed_before_its_first_reference_is_begun_anew(tmp_path: Path) -> None:
+    url = str(tmp_path / "s")
+    icechunk.Repository.create(icechunk.local_filesystem_storage(url))
+    shutil.rmtree(tmp_path / "s" / "refs")
+    assert Store.create(url).commit(batch([1])) is not None
+    shutil.rmtree(tmp_path / "s" / "refs")  # now it holds slices: nobody may clear it
+    files = sorted((tmp_path / "s").rglob("*"))
+    with pytest.raises(StoreError, match="not a glaciolake store"):
+        Store.create(url)
+    assert sorted((tmp_path / "s").rglob("*")) == files
 
 
 def test_an_empty_root_without_a_version_is_completed_and_a_full_one_is_not(tmp_path: Path) -> None:
