@@ -16,7 +16,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYY
 DEMO_LAKES = ("tsho-rolpa", "chamlang", "tilicho")
 INCOMPLETE = 3
 """Exit code of a run that finished but could not use everything."""
-TABLE_CAPTION = "used: slices with an area, neither incomplete nor of the frozen season; km2: their median"
+TABLE_CAPTION = "used: of all stored slices those with an area that are neither incomplete nor frozen season"
 SHOWN = 20
 """Failures printed in full; the store holds all of them."""
 
@@ -167,8 +167,9 @@ def _finish(settings: RunConfig, summary: Summary) -> None:
     from glaciolake.pipeline.overview import NOTHING, store_overview
 
     console = Console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption_justify="left", caption=TABLE_CAPTION)
-    for heading in ("lake", "track", "new", "kept", "empty", "failed", "stored", "used", "km2", "spread %"):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=TABLE_CAPTION)
+    table.caption_justify = "left"
+    for heading in ("lake", "track", "new", "kept", "empty", "failed", "used", "km2"):
         table.add_column(heading, justify="left" if heading in ("lake", "track") else "right", no_wrap=True)
     overview = store_overview(settings.store)
     for one in summary.counts:

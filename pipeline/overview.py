@@ -15,7 +15,7 @@ from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.plot import plot_lake
 from glaciolake.pipeline.series import NOT_OPEN_WATER
 
-NOTHING = ("0", "0", "-", "-")
+NOTHING = ("0 of 0", "-")
 FEWEST = 5
 """Slices from which a spread is told."""
 MAD_TO_SIGMA = 1.4826
@@ -54,14 +54,14 @@ def open_tracks(url: str, lake: str, track: str | None = None) -> dict[str, xr.D
     return {name: store.read(lake, name) for name in ([track.upper()] if track else held[lake])}
 
 
-def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str]]:
     """Sum up number of slices, median area and scatter of every series, as text.
 
     Returns
     -------
     dict
-        (lake, track) -> (slices, slices used, median km2, scatter %). Used are slices that are neither
-        incomplete nor of the frozen season; scatter is 1.4826 MAD over the median.
+        (lake, track) -> (slices used of those stored, median km2 and its scatter). Used are slices that are
+        neither incomplete nor of the frozen season; scatter is 1.4826 MAD over the median.
     """
     store = Store.open(url)
     found = {}
@@ -71,17 +71,17 @@ def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str, str, str]]
             open_water = (series["flags"].values & int(NOT_OPEN_WATER)) == 0
             area_km2 = series["area_m2"].values[open_water] / 1e6
             used = area_km2[np.isfinite(area_km2)]
-            found[lake, track] = (str(series.sizes["time"]), str(used.size), *_spread(used))
+            found[lake, track] = (f"{used.size} of {series.sizes['time']}", _spread(used))
     return found
 
 
-def _spread(area_km2: NDArray[np.float64]) -> tuple[str, str]:
+def _spread(area_km2: NDArray[np.float64]) -> str:
     if not area_km2.size:
-        return "-", "-"
+        return "-"
     median = float(np.median(area_km2))
     mad = float(np.median(np.abs(area_km2 - median)))
     told = median > 0 and area_km2.size >= FEWEST
-    return f"{median:.3f}", f"{100 * MAD_TO_SIGMA * mad / median:.1f}" if told else "-"
+    return f"{median:.3f} ±{100 * MAD_TO_SIGMA * mad / median:.1f} %" if told else f"{median:.3f}"
 
 
 def draw_lake(url: str, lake: str, out: Path, registry: Path | None = None) -> Path:

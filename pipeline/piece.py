@@ -17,19 +17,18 @@ from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
 from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
-from glaciolake.pipeline.lakes import METRICS, Target, beyond_px, frozen_season, measure, outline_mask
+from glaciolake.pipeline.lakes import METRICS, Target, frozen_season, measure
 from glaciolake.pipeline.load import empty_slices, open_cube
 from glaciolake.pipeline.mask import hide_invalid
 from glaciolake.pipeline.normalise import images_for
+from glaciolake.pipeline.outline import beyond_px, outline_mask
+from glaciolake.pipeline.packing import pack_db, pack_probability
 from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
 
 logger = logging.getLogger(__name__)
-
-LOWEST_POWER = 1e-6
-"""-60 dB, far below the noise floor; an exact zero has no logarithm."""
 
 READ_ERRORS = (UnreadableGranule, RasterioError, RuntimeError, OSError)
 """What the three readers raise of a file: ours the first, odc-stac the second, stackstac the third."""
@@ -278,19 +277,6 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     packed["water_probability"] = (("time", "y", "x"), pack_probability(water.values))
     packed["gamma0_vv_db"] = (("time", "y", "x"), pack_db(ready.power["vv"].values))
     return packed
-
-
-def pack_probability(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probability (..., 0 to 1, float32, NaN is unknown) in steps of 1/250; 255 is unknown."""
-    scaled = np.rint(np.nan_to_num(probability) * 250).astype(np.uint8)
-    return np.where(np.isnan(probability), np.uint8(255), scaled)
-
-
-def pack_db(power: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Linear power (..., at least 0, float32, NaN is unknown) in hundredths of a dB; -32768 is unknown."""
-    safe = np.maximum(np.nan_to_num(power, nan=1.0), LOWEST_POWER)
-    centi_db = np.rint(1000 * np.log10(safe)).clip(-32767, 32767).astype(np.int16)
-    return np.where(np.isnan(power), np.int16(-32768), centi_db)
 
 
 def _seconds(moment: datetime) -> int:

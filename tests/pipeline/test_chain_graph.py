@@ -16,10 +16,11 @@ from glaciolake.models.spec import ModelRef
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.despeckle import lee
 from glaciolake.pipeline.grid import native_grid
-from glaciolake.pipeline.lakes import LakeRules, Target, measure, outline_mask
+from glaciolake.pipeline.lakes import LakeRules, Target, measure
 from glaciolake.pipeline.load import open_cube
 from glaciolake.pipeline.mask import hide_invalid
 from glaciolake.pipeline.normalise import images_for
+from glaciolake.pipeline.outline import outline_mask
 from glaciolake.pipeline.passes import group_passes
 from glaciolake.pipeline.segment import segment
 from tests.pipeline.chain import true_area_m2, write_dates, write_network, write_registry

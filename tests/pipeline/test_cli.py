@@ -50,7 +50,7 @@ def fails_with(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_a_run_ends_with_a_table_and_a_series_can_be_written(arguments: list[str], tmp_path: Path) -> None:
     done = invoke(*arguments)
     assert done.exit_code == 0, done.output
-    assert all(word in done.output for word in ("T121", "km2", "spread %", "3/3 slices"))
+    assert all(word in done.output for word in ("T121", "km2", "3 of 3", "3/3 slices"))
     store = str(tmp_path / "store")
     csv = invoke("series", store, "--lake", "test-tsho", "-o", str(tmp_path / "a.csv"))
     assert csv.exit_code == 0

@@ -16,14 +16,13 @@ from glaciolake.catalog.variables import Flag, Surface
 from glaciolake.pipeline.lakes import (
     LakeRules,
     Target,
-    beyond_px,
     frozen_season,
     measure,
     measure_slice,
-    outline_mask,
     outline_sigma_m2,
     perimeter_m,
 )
+from glaciolake.pipeline.outline import beyond_px, outline_mask
 
 SPACING_M = 30.0
 

@@ -16,8 +16,9 @@ from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.config import load_config
 from glaciolake.pipeline.grid import series_grid
+from glaciolake.pipeline.packing import pack_db, pack_probability
 from glaciolake.pipeline.passes import group_passes
-from glaciolake.pipeline.piece import pack_db, pack_probability, process
+from glaciolake.pipeline.piece import process
 from glaciolake.pipeline.plan import Piece, Recipe
 from tests.pipeline.chain import FIRST, SHAPE, lake_power, lake_px, write_dates, write_network, write_registry
 from tests.pipeline.scenes import write_granule
