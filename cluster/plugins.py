@@ -23,6 +23,7 @@ SECRET = re.compile(
 )
 """Option names whose values must not travel with a task or a plugin."""
 PACKAGE = "glaciolake"
+TASKS_LOG = "distributed.worker.state_machine"
 
 Provider = Callable[[], Mapping[str, str]]
 
@@ -98,6 +99,7 @@ class WorkerSetup(WorkerPlugin):
         if _has_own_process(worker):
             # a terminal sends Ctrl-C to all processes at once, and each would end in a traceback of its own
             self._interrupt_before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            logging.getLogger(TASKS_LOG).addFilter(_not_cancelled)
 
     def teardown(self, worker: Worker) -> None:
         """Leave the worker as it was; called by Dask."""
@@ -115,6 +117,7 @@ class WorkerSetup(WorkerPlugin):
             self._handler.close()
         if self._interrupt_before is not None:
             signal.signal(signal.SIGINT, self._interrupt_before)
+            logging.getLogger(TASKS_LOG).removeFilter(_not_cancelled)
 
     def _ask_for_secrets(self) -> dict[str, str]:
         if self.secrets is None:
@@ -143,6 +146,11 @@ class WorkerSetup(WorkerPlugin):
 def _has_own_process(worker: Worker) -> bool:
     """Whether the process is the worker's alone, and this its main thread, where signals are set."""
     return worker.nanny is not None and threading.current_thread() is threading.main_thread()
+
+
+def _not_cancelled(record: logging.LogRecord) -> bool:
+    """Leave out what a worker says of each task that it drops on leaving: no news to whoever stopped it."""
+    return "ended with CancelledError" not in str(record.msg)
 
 
 def _own_file(folder: Path) -> Path:

@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -134,6 +135,20 @@ def test_ctrl_c_is_left_to_whoever_gave_the_work() -> None:
         assert client.submit(sum, [1, 2]).result(timeout=30) == 3
         client.unregister_worker_plugin(WorkerSetup.name)
         assert set(client.run(interrupt_there()).values()) == {before} != {str(signal.SIG_IGN)}
+
+
+def test_a_worker_that_leaves_does_not_count_the_tasks_it_drops(capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **PLACE) as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(WorkerSetup())
+        dropped = client.submit(time.sleep, 2)
+        while not any(client.processing().values()):
+            time.sleep(0.05)
+        time.sleep(0.5)  # it has begun
+    assert dropped.status != "finished"
+    assert "CancelledError" not in capfd.readouterr().err
 
 
 def test_ctrl_c_still_reaches_a_process_that_is_not_the_workers_own() -> None:
