@@ -1,6 +1,6 @@
 """The whole chain against the plain script that a scientist would write.
 
-    python benchmarks/bench_chain.py [--passes 96] [--rounds 3]
+    python -m benchmarks.bench_chain [--passes 96] [--rounds 3]
 
 Plain: rasterio window, NaN-aware Lee with scipy, 256-bin equalisation with numpy, zero padding to 256x256,
 the same network in eager torch at batch 1, labels and area with skimage, one slice after another.
@@ -11,6 +11,7 @@ once as a whole, start of the cluster included. Both use all cores and read the 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -21,14 +22,15 @@ import numpy as np
 import rasterio
 import skimage.measure
 import torch
-from archive import write_archive
 from numpy.typing import NDArray
 from rasterio.windows import from_bounds
 from scipy.ndimage import uniform_filter
 
+from benchmarks.archive import write_archive
 from glaciolake.catalog.lakes import load_lakes
 from glaciolake.catalog.store import Store
 from glaciolake.cluster.connect import connect
+from glaciolake.models.engines import choose
 from glaciolake.models.export import load_network
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.config import RunConfig, load_config
@@ -125,6 +127,7 @@ def main() -> None:
             warm.append(warm_run(ours, folder))
             shutil.rmtree(folder / "store")
             whole.append(timed(run, ours))
+    print(f"{os.cpu_count()} cores, load at the end {os.getloadavg()[0]:.1f}, engine {choose('auto')}")
     print(
         f"{asked.passes} passes of {lake.name}, {asked.rounds} rounds in turn, model {read_spec(ref).name}\n"
     )

@@ -1,6 +1,6 @@
 """Peak memory of a run against the number of slices: ten times the slices, at most 1.1 times the memory.
 
-    python benchmarks/bench_memory.py [--slices 96]
+    python -m benchmarks.bench_memory [--slices 96]
 
 The memory is the sum of the proportional set sizes of coordinator and workers, sampled while they work; each
 run has a process of its own.
@@ -16,7 +16,8 @@ import threading
 from pathlib import Path
 
 import psutil
-from archive import write_archive
+
+from benchmarks.archive import write_archive
 
 CODE = """
 import sys

@@ -59,6 +59,7 @@ def options(
 
 def main() -> None:
     """Run the command line; errors we know become one line and exit code 1."""
+    from glaciolake.catalog.addresses import without_secrets
     from glaciolake.catalog.errors import CatalogError
     from glaciolake.cluster.errors import ClusterError
     from glaciolake.models.errors import ModelError
@@ -70,7 +71,8 @@ def main() -> None:
         typer.echo(f"glaciolake: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        typer.echo(f"glaciolake: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        said = f"{error.filename or 'the system'}: {error.strerror or error}"
+        typer.echo(f"glaciolake: {without_secrets(said)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("glaciolake: stopped; what is committed stays. Run the same command again.", err=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.errors import UnknownName
 from glaciolake.catalog.granule import Granule, track_name
 from glaciolake.catalog.names import RtcName, parse_name
@@ -68,7 +69,7 @@ def slice_version(one: Pass, header: SeriesHeader) -> str:
 
 def failure(kind: str, reason: str, version: str) -> Failure:
     """Entry of the quarantine; the version lets a later run see whether anything has changed."""
-    return {"kind": kind, "reason": reason, "version": version}
+    return {"kind": kind, "reason": without_secrets(reason), "version": version}
 
 
 def sort_passes(

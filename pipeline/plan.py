@@ -12,6 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.granule import Granule, track_name
 from glaciolake.catalog.items import granule_of
 from glaciolake.catalog.lake import Lake
@@ -184,7 +185,7 @@ def make_plan(
         plan.series += series
         if not series:
             plan.unseen[lake.id] = (
-                f"{config.source} has no usable scene over {lake.id} from {config.start} to {config.last_day}"
+                f"{without_secrets(config.source)} has no usable scene over {lake.id} from {config.start} to {config.last_day}"
                 f"{_tracks_note(config, lake)}; check source, area, tracks and dates"
             )
     if not plan.series:

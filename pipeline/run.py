@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from distributed import Client, as_completed
 
+from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.credentials import login_of_this_process
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import find_lakes, load_lakes
@@ -116,7 +117,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
     work = _settled(config)
     store = Store.create(config.store)
     plan = make_plan(config, work.lakes, work.source, store, (work.ref, work.spec))
-    store.note_refused(plan.refused, source=config.source, used=plan.used)
+    store.note_refused(plan.refused, source=without_secrets(config.source), used=plan.used)
     summary = Summary([], dict(plan.unseen), dict(plan.refused), len(plan.superseded))
     for one in plan.series:
         header = one.header
