@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,8 +220,16 @@ def append_sorted(group: zarr.Group, slices: xr.Dataset) -> bool:
     same = min(len(source), len(old_ids))
     moved = np.flatnonzero(source[:same] != np.arange(same))
     start = int(moved[0]) if moved.size else same
-    for name in ("time", *(variable.name for variable in VARIABLES if variable.name in group)):
-        _rewrite_tail(array_of(group, name), slices[name].values, source, start)
+    names = ["time", *(variable.name for variable in VARIABLES if variable.name in group)]
+    with ThreadPoolExecutor(
+        len(names)
+    ) as pool:  # each array is a handful of waits for the disk or the network
+        done = [
+            pool.submit(_rewrite_tail, array_of(group, name), slices[name].values, source, start)
+            for name in names
+        ]
+    for one in done:
+        one.result()
     return True
 
 
@@ -235,9 +244,7 @@ def _rewrite_tail(
     rows = [old[row - low] if row >= 0 and old is not None else new[-1 - row] for row in tail]
     array.resize((len(source), *array.shape[1:]))
     if rows:
-        array[start:] = (
-            np.stack(rows) if array.ndim > 1 else np.asarray(rows, dtype=np.asarray(array[:1]).dtype)
-        )
+        array[start:] = np.stack(rows) if array.ndim > 1 else np.asarray(rows, dtype=array.dtype)
 
 
 def _time(slices: xr.Dataset) -> xr.DataArray:

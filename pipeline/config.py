@@ -83,10 +83,10 @@ class RunConfig(BaseModel):
         default="native", description="Who reads the scenes; all give the same pixels."
     )
     slices_per_piece: int = Field(
-        default=8, ge=1, le=512, description="Slices a task works on; bounds the memory of a worker."
+        default=16, ge=1, le=512, description="Slices a task works on; bounds the memory of a worker."
     )
     slices_per_commit: int = Field(
-        default=32,
+        default=64,
         ge=1,
         le=4096,
         description="Slices written together: more is quicker, a crash redoes more.",

@@ -185,8 +185,9 @@ def make_plan(
         plan.series += series
         if not series:
             plan.unseen[lake.id] = (
-                f"{without_secrets(config.source)} has no usable scene over {lake.id} from {config.start} to {config.last_day}"
-                f"{_tracks_note(config, lake)}; check source, area, tracks and dates"
+                f"{without_secrets(config.source)} has no usable scene over {lake.id} "
+                f"from {config.start} to {config.last_day}{_tracks_note(config, lake)}; "
+                "check source, area, tracks and dates"
             )
     if not plan.series:
         raise PipelineError(" | ".join(plan.unseen.values()) + _refused_note(plan.refused))
