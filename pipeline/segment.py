@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -64,7 +65,7 @@ def segment_slices(images: Float32, *, ref: ModelRef) -> Float32:
     """
     height_px, width_px = images.shape[-2:]
     if max(height_px, width_px) <= WINDOW_PX:
-        return water_probability(images, ref)
+        return _where_seen(images, ref)
     cut = windows(height_px, width_px, size_px=WINDOW_PX, overlap_px=OVERLAP_PX)
     water = np.empty((len(images), height_px, width_px), np.float32)
     for index, image in enumerate(images):
@@ -73,8 +74,31 @@ def segment_slices(images: Float32, *, ref: ModelRef) -> Float32:
 
 
 def _answers(image: Float32, cut: list[Window], ref: ModelRef) -> Iterator[tuple[Window, Float32]]:
-    """Answer each window of one image (channel, y, x) in which anything was seen."""
+    """Answer each window of one image (channel, y, x)."""
     for window in cut:
         part = image[(slice(None), *window.slices)]
-        if np.isfinite(part).any():
-            yield window, water_probability(part[np.newaxis], ref)[0]
+        yield window, _where_seen(part[np.newaxis], ref)[0]
+
+
+def _where_seen(images: Float32, ref: ModelRef) -> Float32:
+    """Give the network the box of each image that holds data, and nothing to an image without.
+
+    An island of data in a sea of nothing is not what it learned on: of ocean crops in a wide mosaic it called
+    less than a hundredth water, of the same crops by themselves four fifths. Images of one box go together.
+    """
+    water = np.full((len(images), *images.shape[-2:]), np.nan, np.float32)
+    boxes: dict[Window, list[int]] = defaultdict(list)
+    held: NDArray[np.bool_] = np.asarray(np.isfinite(images).any(axis=1))
+    for index, seen in enumerate(held):
+        if seen.any():
+            boxes[_box(seen)].append(index)
+    for box, indices in boxes.items():
+        part = images[(np.array(indices), slice(None), *box.slices)]
+        water[(np.array(indices), *box.slices)] = water_probability(part, ref)
+    return water
+
+
+def _box(seen: NDArray[np.bool_]) -> Window:
+    """Smallest window around the true pixels of (y, x)."""
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+    return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)

@@ -79,3 +79,16 @@ def test_windows_without_data_are_not_given_to_the_network(
     water = segment_slices(images, ref=ref)
     assert len(calls) == 1
     assert np.isnan(water[0, 100:, 100:]).all() and (water[0, :40, :40] == 0).all()
+
+
+def test_an_image_is_answered_alike_whatever_lies_beside_it(tmp_path: Path) -> None:
+    ref = resolve(engine="onnxruntime")
+    rng = np.random.default_rng(3)
+    island = rng.normal(0.35, 0.05, (1, 1, 60, 70)).astype(np.float32)
+    alone = segment_slices(island, ref=ref)
+    sea = np.full((2, 1, 200, 220), np.nan, np.float32)
+    sea[0, 0, 30:90, 40:110] = island[0, 0]
+    sea[1] = rng.normal(0.5, 0.05, sea[1].shape)
+    among = segment_slices(sea, ref=ref)
+    np.testing.assert_allclose(among[0, 30:90, 40:110], alone[0], atol=1e-5)
+    assert np.isnan(among[0, :30]).all() and np.isfinite(among[1]).all()
