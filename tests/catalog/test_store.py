@@ -446,3 +446,34 @@ def test_a_store_that_cannot_be_written_says_so_and_is_unharmed(tmp_path: Path) 
         folder.chmod(0o500)
     with pytest.raises(StoreError, match="could not be written"):
         store.commit(batch([2]))
+
+
+FULL = """
+import resource, sys
+from dataclasses import replace
+from tests.catalog.test_store import HEADER, Batch, Store, slices
+import numpy as np
+store = Store.open(sys.argv[1])
+# No file may grow beyond 2 kB from here on: what a full disk does to whoever writes.
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+packed = slices(range(10, 40))
+noise = np.random.default_rng(0).integers(0, 250, packed.water_probability.shape)
+packed["water_probability"].values[:] = noise
+try:
+    store.commit(Batch(HEADER, packed))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_disk_that_takes_no_more_gives_a_clear_error_and_harms_nothing(tmp_path: Path) -> None:
+    url = str(tmp_path / "s")
+    Store.create(url).commit(batch([1, 2]))
+    before = Store.open(url).read("tsho-rolpa", "T121").load()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, url], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert "StoreError" in done.stdout and "free space" in done.stdout, (done.stdout, done.stderr)
+    same(Store.open(url).read("tsho-rolpa", "T121"), before)
+    Store.open(url).commit(batch([3]))
+    assert len(Store.open(url).versions("tsho-rolpa", "T121")) == 3
