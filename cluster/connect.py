@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,7 +48,7 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
         The scheduler does not answer, no worker comes, versions differ, or no worker offers a GPU.
     """
     if config.scheduler is None:
-        with local_cluster(config) as cluster, Client(cluster) as client:
+        with local_cluster(config) as cluster, _made(lambda: Client(cluster)) as client:
             _check(client, config)
             yield client
     else:
@@ -62,14 +63,32 @@ def _client_of(address: str, config: ClusterConfig) -> Client:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # `check_versions` says it better
-            return Client(address, timeout=config.connect_timeout_s, security=_security(config))
+            security = _security(config)
+            return _made(lambda: Client(address, timeout=config.connect_timeout_s, security=security))
     except (OSError, TypeError, ValueError, ImportError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ClusterError(
-            f"no scheduler answers at {address} within {config.connect_timeout_s:g} s ({cause}); check the "
-            f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is "
-            "open, or leave the scheduler out to use this machine"
-        ) from error
+    gc.collect()  # the client that came to nothing, now that no error holds it
+    raise ClusterError(
+        f"no scheduler answers at {address} within {config.connect_timeout_s:g} s ({cause}); check the "
+        f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is "
+        "open, or leave the scheduler out to use this machine"
+    )
+
+
+def _made(make: Callable[[], Client]) -> Client:
+    """Make a client without the garbage collector.
+
+    A client that was never closed, such as one that found no scheduler, closes itself when it is collected,
+    and waits for a lock that every client holds while it starts: collected in that moment, both wait for ever
+    (seen with distributed 2026.8.0).
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return make()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _tls_hint(address: str, config: ClusterConfig) -> str:

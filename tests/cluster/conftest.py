@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -43,3 +44,13 @@ def kill_a_worker(client: Client) -> Callable[[], None]:
             time.sleep(0.1)
 
     return kill
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Collect the clients that a test left behind between tests, not while another client starts."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
