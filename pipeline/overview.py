@@ -51,7 +51,7 @@ def open_tracks(url: str, lake: str, track: str | None = None) -> dict[str, xr.D
         raise PipelineError(
             f"store {url!r} has no lake {lake!r}; it holds {', '.join(held) or 'nothing yet'}"
         )
-    return {name: store.read(lake, name) for name in ([track.upper()] if track else held[lake])}
+    return {name: store.read(lake, name) for name in (held[lake] if track is None else [track.upper()])}
 
 
 def store_overview(url: str) -> dict[tuple[str, str], tuple[str, str]]:
