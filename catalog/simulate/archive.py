@@ -1,45 +1,34 @@
-"""Write a small archive of OPERA RTC-S1 granules whose lakes are known exactly."""
+"""Write an archive of OPERA RTC-S1 granules whose lakes are known exactly."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from glaciolake.catalog.errors import CatalogError
-from glaciolake.catalog.granule import track_name
-from glaciolake.catalog.simulate.backscatter import Ground, coverage, shore_m, weather_of
-from glaciolake.catalog.simulate.calendar import acquisitions, created, season_of, sensing_start
-from glaciolake.catalog.simulate.granules import (
-    Lattice,
-    Layer,
-    granule_name,
-    inside_footprint,
-    lattice_of,
-    tags_of,
-    write_granule,
-)
-from glaciolake.catalog.simulate.radar import FILL, MARGIN_PX, VALID, view_scene
-from glaciolake.catalog.simulate.sites import BURSTS, SITES, TRACKS, Burst, site
-from glaciolake.catalog.simulate.terrain import SPACING_M, Scene, build_scene
-from glaciolake.catalog.simulate.truth import Truth, write_truth
+from glaciolake.catalog.folder import FolderSource
+from glaciolake.catalog.simulate.bursts import Burst
+from glaciolake.catalog.simulate.calendar import passes_due, sensing_start
+from glaciolake.catalog.simulate.imaging import Task, sites_in, write_burst
+from glaciolake.catalog.simulate.order import Order, read_recipe, write_recipe
+from glaciolake.catalog.simulate.registry import write_registry
+from glaciolake.catalog.simulate.truth import Made, Pass, write_outlines, write_table
+from glaciolake.catalog.simulate.truth_rows import SiteTask, SiteTruth, truth_of_site
+from glaciolake.catalog.static_catalog import build
 
 logger = logging.getLogger("glaciolake.catalog.simulate")
 
-RECIPE = "archive.json"
-"""Says what an archive was made of: seed, lakes, first day, day after the last."""
-SIZE_PX = 256
-"""Side of the square around each lake that holds data; the rest of a burst's raster is NaN."""
-REPROCESSED_DAYS = 200
-OLD_CALIBRATION_DB = 0.6
-"""What a superseded granule is off by, so that taking the wrong one shows."""
+PASSES_A_TASK = 20
+"""Passes of one burst that one task writes: some seconds of work."""
+REGISTRY = "lakes.geojson"
+CATALOG = "catalog"
+
+Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Maps a function over tasks, in order: threads, or a Dask client's processes."""
 
 
 @dataclass(frozen=True)
@@ -49,224 +38,123 @@ class Archive:
     Attributes
     ----------
     folder
-        Holds the GeoTIFFs.
-    truth
-        CSV table with a row per lake and pass, columns as `Truth` names them.
+        Holds ``scenes``, ``static``, ``truth``, the catalogue and the registry.
     granules
-        Names, sorted; a superseded one is among them.
+        Names, sorted; superseded and damaged ones are among them.
     superseded
-        The one that a newer processing replaces.
+        Those that a newer processing replaces.
+    damaged
+        Name -> kind of damage.
     """
 
     folder: Path
-    truth: Path
     granules: tuple[str, ...]
     superseded: tuple[str, ...]
+    damaged: Mapping[str, str]
+
+    @property
+    def catalog(self) -> Path:
+        """The static STAC catalogue, which any source reads."""
+        return self.folder / CATALOG / "catalog.json"
+
+    @property
+    def registry(self) -> Path:
+        """Lakes of the archive as a registry, for ``--registry``."""
+        return self.folder / REGISTRY
 
 
-def write_archive(
-    out: Path,
-    *,
-    lakes: Sequence[str] = tuple(SITES),
-    start: date = date(2022, 10, 1),
-    end: date = date(2024, 10, 1),
-    seed: int = 0,
-) -> Archive:
-    """Simulate every second pass of Sentinel-1A over a few lakes and write it as OPERA would.
+def on_threads(work: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+    """Map over tasks with two threads of this process."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(work, tasks))
+
+
+def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archive:
+    """Simulate the passes of some years over some sites, and write them as OPERA would, with their truth.
 
     Parameters
     ----------
     out
-        Folder; made if it is not there. Files of the same names are overwritten.
-    lakes
-        Any of ``tsho-rolpa``, ``chamlang`` and ``tilicho``, which lies on the seam of two bursts.
-    start, end
-        First day, and the day after the last, UTC.
-    seed
-        Same seed, same bytes.
+        Folder; it must be empty, or not there.
+    order
+        What is wanted, see `glaciolake.catalog.simulate.order.make_order`.
+    mapper
+        Who works: `on_threads`, or a function that maps on a Dask client.
 
     Raises
     ------
     CatalogError
-        Where a lake or the dates make no archive, or nothing can be written in `out`.
+        Where `out` holds something, or nothing can be written there.
     """
-    if end <= start:
-        raise CatalogError(f"end {end} is not after start {start}; swap them")
-    wanted = [site(lake).id for lake in lakes]
+    check_empty(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_recipe(out / RECIPE, wanted, start, end, seed)
-        return _write(out, wanted, start, end, seed)
+        write_recipe(out, order, complete=False)
+        made = [one for some in mapper(write_burst, tasks_of(order, out)) for one in some]
+        logger.info("wrote granules=%d folder=%s", len(made), out)
+        truths = list(mapper(truth_of_site, [SiteTask(order, site) for site in order.sites]))
+        _write_truth(out, made, truths)
+        write_registry(out / REGISTRY, [lake for truth in truths for lake in truth.lakes])
+        build(FolderSource(out / "scenes"), out / CATALOG)
+        write_recipe(out, order, complete=True)
     except OSError as error:
         raise CatalogError(
             f"cannot write the archive in {str(out)!r} ({error.strerror or error}); give a folder on a disk "
             "with room, where you may write"
         ) from error
+    return _archive(out, made)
 
 
-def read_seed(folder: Path) -> int | None:
-    """Tell with which seed the archive in a folder was made, or begun; None where that is not known.
-
-    Raises
-    ------
-    CatalogError
-        Where its ``archive.json`` cannot be read.
-    """
-    path = folder / RECIPE
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CatalogError(
-            f"{str(path)!r} cannot be read ({error}); delete the folder, it is written anew"
-        ) from error
+def check_empty(out: Path) -> None:
+    """Refuse a place that holds anything: nothing is overwritten."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        begun = read_recipe(out) if out.is_dir() else None
+        what = "a file" if out.is_file() else "not empty"
+        hint = "; an archive was begun there and not finished" if begun and not begun[1] else ""
+        raise CatalogError(f"{str(out)!r} is {what}{hint}; give a folder that is empty or not there yet")
 
 
-def _write_recipe(path: Path, lakes: Sequence[str], start: date, end: date, seed: int) -> None:
-    """Record what an archive is made of, before its first granule, so that a broken one tells it as well."""
-    recipe = {"seed": seed, "lakes": list(lakes), "start": start.isoformat(), "end": end.isoformat()}
-    path.write_text(json.dumps(recipe) + "\n", encoding="utf-8")
+def tasks_of(order: Order, out: Path) -> list[Task]:
+    """List what is to be written: every acquired pass of every burst, some passes a task."""
+    tasks = []
+    for burst in sites_in(order):
+        due = [one for one in passes_due(burst.track, order.start, order.end, order.seed) if one.acquired]
+        starts = range(0, max(1, len(due)), PASSES_A_TASK)
+        tasks += [
+            Task(order, burst, tuple(due[first : first + PASSES_A_TASK]), str(out), first == 0)
+            for first in starts
+        ]
+    return tasks
 
 
-def _write(out: Path, lakes: Sequence[str], start: date, end: date, seed: int) -> Archive:
-    """Write granules and table into a folder that is there."""
-    prepared = _prepare(lakes, seed)
-    shots = _shots(prepared, start, end, seed)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        names = list(pool.map(lambda shot: shot.write(out), shots))
-    logger.info("wrote granules=%d folder=%s", len(names), out)
-    table = write_truth(out / "truth.csv", _truths(prepared, start, end))
-    superseded = [name for name, shot in zip(names, shots, strict=True) if shot.is_old]
-    return Archive(out, table, tuple(sorted(names)), tuple(superseded))
+def _write_truth(out: Path, made: Sequence[Made], truths: Sequence[SiteTruth]) -> None:
+    """Write the tables; each pass learns the granules that were made of it."""
+    write_table(out, "daily", [row for truth in truths for row in truth.days])
+    write_table(out, "events", [row for truth in truths for row in truth.events])
+    write_table(out, "granules", made)
+    write_outlines(out, [one for truth in truths for one in truth.outlines])
+    names: dict[tuple[str, str, Any], list[str]] = {}
+    for one in made:
+        if not one.superseded:
+            names.setdefault((one.burst, one.sensor, one.sensing_start), []).append(one.granule)
+    rows = [_with_granules(row, bursts, names) for truth in truths for row, bursts in truth.passes]
+    write_table(out, "passes", rows)
 
 
-@dataclass(frozen=True)
-class _Patch:
-    """One lake in one burst, ready to be imaged; `inside` (y, x) bool is where the burst has data."""
-
-    scene: Scene
-    ground: Ground
-    inside: NDArray[np.bool_]
-
-    def seen(self) -> NDArray[np.bool_]:
-        """Where the radar sees the ground and nothing else: (y, x) bool."""
-        seen: NDArray[np.bool_] = self.inside & (self.ground.view.mask == VALID)
-        return seen
+def _with_granules(
+    row: Pass, bursts: Sequence[Burst], names: Mapping[tuple[str, str, Any], list[str]]
+) -> Pass:
+    if not row.acquired:
+        return row
+    day = row.sensing_start.date()
+    found = [name for one in bursts for name in names.get((one.id, row.sensor, sensing_start(one, day)), [])]
+    return replace(row, granules=" ".join(sorted(found)))
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """One burst, ready to be imaged on any day."""
-
-    burst: Burst
-    lattice: Lattice
-    patches: tuple[_Patch, ...]
-
-
-@dataclass(frozen=True)
-class _Shot:
-    """One granule to be written."""
-
-    prepared: _Prepared
-    day: date
-    first_day: date
-    seed: int
-    is_old: bool = False
-    delay_days: int = 0
-
-    def write(self, folder: Path) -> str:
-        """Simulate and write the granule; its name."""
-        burst, lattice = self.prepared.burst, self.prepared.lattice
-        rng = np.random.default_rng([self.seed, self.day.toordinal(), *burst.id.encode()])
-        start = sensing_start(TRACKS[burst.relative_orbit], burst, self.day)
-        made = created(start, rng) + timedelta(days=self.delay_days)
-        name = granule_name(burst, start, made)
-        write_granule(folder, name, lattice, self._layers(rng), tags_of(burst, start, made))
-        return name
-
-    def _layers(self, rng: np.random.Generator) -> dict[str, Layer]:
-        """Layers on the burst's lattice: ``VV`` and ``VH`` (1, linear power), ``mask`` codes; (y, x)."""
-        shape = (self.prepared.lattice.rows, self.prepared.lattice.columns)
-        vv, vh = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-        mask = np.full(shape, FILL, np.uint8)
-        calibration = np.float32(10 ** (OLD_CALIBRATION_DB / 10) if self.is_old else 1)
-        for patch in self.prepared.patches:
-            place = self.prepared.lattice.place(patch.scene)
-            lake = patch.scene.site
-            season = season_of(lake, self.day, self.first_day)
-            image = patch.ground.look(season, weather_of(lake, self.day, self.seed), rng)
-            vv[place] = np.where(patch.inside, image["vv"] * calibration, np.nan)
-            vh[place] = np.where(patch.inside, image["vh"] * calibration, np.nan)
-            mask[place] = np.where(patch.inside, patch.ground.view.mask, FILL)
-        return {"VV": vv, "VH": vh, "mask": mask}
-
-
-def _prepare(lakes: Sequence[str], seed: int) -> list[_Prepared]:
-    """Build ground and views of all bursts that see any of the lakes."""
-    prepared = []
-    scenes: dict[tuple[str, int], Scene] = {}
-    for burst in BURSTS:
-        inside = [lake for lake in burst.sites if lake in lakes]
-        for lake in inside:
-            key = (lake, burst.epsg)
-            scenes[key] = scenes.get(key) or build_scene(
-                SITES[lake], burst.epsg, SIZE_PX + 2 * MARGIN_PX, seed
-            )
-        if inside:
-            here = [scenes[lake, burst.epsg] for lake in inside]
-            patches = tuple(_patch(scene, burst) for scene in here)
-            prepared.append(_Prepared(burst, lattice_of(burst, here), patches))
-    return prepared
-
-
-def _patch(scene: Scene, burst: Burst) -> _Patch:
-    """Look at one scene from one burst."""
-    view = view_scene(scene, TRACKS[burst.relative_orbit].look_azimuth_deg, burst.incidence_deg)
-    return _Patch(scene, Ground(scene, view), inside_footprint(burst, scene))
-
-
-def _shots(prepared: Sequence[_Prepared], start: date, end: date, seed: int) -> list[_Shot]:
-    """List all granules: every pass of every burst, and the first one once more as an older processing."""
-    shots = [
-        _Shot(burst, day, start, seed)
-        for burst in prepared
-        for day in acquisitions(TRACKS[burst.burst.relative_orbit], start, end)
-    ]
-    if shots:
-        shots[:1] = [replace(shots[0], is_old=True), replace(shots[0], delay_days=REPROCESSED_DAYS)]
-    return shots
-
-
-def _truths(prepared: Sequence[_Prepared], start: date, end: date) -> list[Truth]:
-    """One row per lake and pass."""
-    by_pass: dict[tuple[str, int], list[_Prepared]] = {}
-    for burst in prepared:
-        for patch in burst.patches:
-            by_pass.setdefault((patch.scene.site.id, burst.burst.relative_orbit), []).append(burst)
-    rows = []
-    for (lake, orbit), bursts in by_pass.items():
-        patches = [patch for burst in bursts for patch in burst.patches if patch.scene.site.id == lake]
-        seen = np.logical_or.reduce([patch.seen() for patch in patches])
-        for day in acquisitions(TRACKS[orbit], start, end):
-            first = min(sensing_start(TRACKS[orbit], burst.burst, day) for burst in bursts)
-            rows.append(_truth(patches[0].scene, seen, track_name(orbit), first, start))
-    return sorted(rows)
-
-
-def _truth(scene: Scene, seen: NDArray[np.bool_], track: str, first: datetime, first_day: date) -> Truth:
-    """Say what a pass that sees `seen` (y, x) could measure."""
-    season = season_of(scene.site, first.date(), first_day)
-    inner = (slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
-    water = coverage(scene.offshore_m[inner], shore_m(scene.front[inner], season), SPACING_M)
-    solar_day = (first + timedelta(hours=scene.site.longitude_deg / 15)).date()
-    return Truth(
-        scene.site.id,
-        track,
-        f"{track}_S1A_{solar_day:%Y%m%d}",
-        first.isoformat(),
-        season.state,
-        round(season.ice, 3),
-        round(float(water.sum()) * SPACING_M**2, 1),
-        round(float(water[seen].sum()) * SPACING_M**2, 1),
+def _archive(out: Path, made: Sequence[Made]) -> Archive:
+    return Archive(
+        out,
+        tuple(sorted(one.granule for one in made)),
+        tuple(sorted(one.granule for one in made if one.superseded)),
+        {one.granule: one.damage for one in made if one.damage},
     )

@@ -1,111 +1,172 @@
-"""What the ground returns: gamma nought of land, water and ice, speckle and noise.
-
-Levels are those of the labelled scenes of Tsho Rolpa and Chamlang: water -20 to -17 dB in VV from May to
-November, lake ice from -17 dB in January to -13 dB in March, land -8 dB.
-"""
+"""What the ground returns on a day: gamma nought of land, snow, water and ice; then noise and speckle."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d, gaussian_filter
+from scipy.ndimage import correlate1d
+from scipy.special import expit
 
-from glaciolake.catalog.simulate.calendar import Season
+from glaciolake.catalog.simulate import levels
+from glaciolake.catalog.simulate.climate import Ice, Weather
+from glaciolake.catalog.simulate.lake_days import LakeDays
+from glaciolake.catalog.simulate.levels import LEVELS, CoverClass
 from glaciolake.catalog.simulate.radar import FACET_M, View
-from glaciolake.catalog.simulate.sites import Site
-from glaciolake.catalog.simulate.terrain import Float, Scene
+from glaciolake.catalog.simulate.shore import Float, Shore, coverage, distance_m
+from glaciolake.catalog.simulate.terrain import Ground
 
-LOOKS = 10.0
-"""Equivalent number of looks, mean squared over variance on even ground; the real one is not published."""
-KERNEL = np.array([0.15, 0.7, 0.15])
-"""Point response across pixels: neighbours share speckle with a correlation of 0.39."""
-NOISE = 10 ** (-29.0 / 10)
-"""Thermal noise that the processor subtracts (1, linear power); what falls below 0 is cut to exactly 0."""
-
-LAND_DB = {"vv": -8.0, "vh": -15.5}
-WATER_DB = {"vv": -18.7, "vh": -26.5}
-ICE_DB = {"vv": (-16.8, -13.4), "vh": (-23.5, -19.5)}
-"""New ice, old ice."""
-WET_SNOW_DB = -1.2
-FORESLOPE_DB_PER_DEG = 0.09
-"""What terrain correction leaves: slopes that face the radar stay brighter."""
-
-
-@dataclass(frozen=True)
-class Weather:
-    """One day at one lake, the same for all bursts that pass.
-
-    Attributes
-    ----------
-    wind_db
-        What wind adds to open water, dB.
-    moisture_db
-        What the day adds to the land, dB.
-    """
-
-    wind_db: float
-    moisture_db: float
+BANDS = ("vv", "vh")
+REACH_M = 150.0
+"""Water never comes further beyond the mean shore than this."""
+SUMMER_DOY = 227
+"""Middle of July to September, for which `levels.SUMMER_DB` is given; January to April lies opposite."""
+SNOW_SOFTNESS_M = 130.0
+STEEP_SHORE_DEG = 20.0
+"""Slope towards the radar from which a shore is a steep one, give or take 3 degrees."""
+ICE_EDGE = 0.03
+"""How soft the edge of a growing ice sheet is, as a share of the lake."""
+SLUSH_REACH = 0.22
+"""Share of the lake that is frazil and slush: before the edge of the ice as it grows, on the ice as it thaws."""
+GUST_SHARE = 0.25
+"""Standard deviation of the wind over a lake, as a share of its mean; assumed."""
+WIND_TABLE_M_PER_S = np.linspace(0.3, 25, 60)
 
 
-def weather_of(site: Site, day: date, seed: int) -> Weather:
-    """Draw the day's weather: calm water is darker, a windy day brings it 2 dB nearer to the land."""
-    rng = np.random.default_rng([seed, day.toordinal(), *site.id.encode()])
-    return Weather(float(rng.normal(0.0, 0.8)), float(rng.normal(0.0, 0.4)))
+class _Lake(NamedTuple):
+    """One shore at the facets near it: positions among all facets, and the shore's fields there."""
+
+    at: NDArray[np.int64]
+    shore: Shore
+    gusts: Float
+    texture: Float
+    echo: Float
 
 
-def shore_m(site_front: Float, season: Season) -> Float:
-    """How far the shore stands beyond its mean line, metres, for each point of `site_front` (any shape)."""
-    return (season.shore_m + season.front_m * site_front).astype(np.float32)
-
-
-def coverage(offshore_m: Float, beyond_m: Float, spacing_m: float) -> Float:
-    """Share of each cell under water, 0..1: cells of `spacing_m` with a straight shore through them."""
-    share: Float = np.clip(0.5 - (offshore_m - beyond_m) / spacing_m, 0, 1)
-    return share
-
-
-class Ground:
-    """The reflectivity of one scene in one view; made once, asked for every pass.
+class Surface:
+    """The reflectivity of one site in one view; made once, asked for every pass.
 
     Parameters
     ----------
-    scene, view
+    ground, view
         The ground and how it is seen.
+    look_azimuth_deg
+        Direction in which the radar looks, clockwise from grid north.
+    subswath
+        ``IW1`` to ``IW3``, on which noise depends.
     """
 
-    def __init__(self, scene: Scene, view: View) -> None:
+    def __init__(self, ground: Ground, view: View, look_azimuth_deg: float, subswath: str) -> None:
         self.view = view
-        self._offshore_m = view.at_facets(scene.offshore_m)
-        self._front = view.at_facets(scene.front)
-        residual_db = np.clip(view.steepness_deg * FORESLOPE_DB_PER_DEG, -3.5, 4.0)
-        self._land = from_db(view.at_facets(scene.texture) + residual_db)
+        self._look_deg = look_azimuth_deg
+        self._subswath = subswath
+        self._height_m = view.at_facets(ground.height_m)
+        self._texture = view.at_facets(ground.texture)
+        covers = {cover: view.at_facets(share) for cover, share in ground.covers.items()}
+        self._bare = {
+            (band, season): self._mixed(covers, band, season) for band in BANDS for season in (0.0, 1.0)
+        }
+        self._snow = {
+            (cover, band): self._level(cover, band)
+            for cover in (CoverClass.DRY_SNOW, CoverClass.WET_SNOW) for band in BANDS
+        }  # fmt: skip
+        gusts = view.at_facets(ground.gusts)
+        self._lakes = [self._lake(shore, gusts) for shore in ground.shores]
 
-    def look(self, season: Season, weather: Weather, rng: np.random.Generator) -> dict[str, Float]:
-        """Image of one pass.
+    def _mixed(self, covers: dict[CoverClass, Float], band: str, season: float) -> Float:
+        """Linear power (1) of dry, snow-free ground at every facet; `season` is 0 in spring and 1 in summer."""
+        whole = np.zeros(self._texture.shape, np.float32)
+        for cover, share in covers.items():
+            whole += share * self._level(cover, band) * from_db(season * levels.SUMMER_DB.get(cover, 0.0))
+        return whole
+
+    def _level(self, cover: CoverClass, band: str) -> Float:
+        """Linear power (1) of a class at every facet: its level, its texture, and what its slope leaves."""
+        level = LEVELS[cover]
+        slope = level.slope_db_per_deg_vv if band == "vv" else level.slope_db_per_deg_vh
+        local_deg = self.view.incidence_deg - self.view.steepness_deg
+        tilt_deg = np.clip(local_deg - levels.INCIDENCE_DEG, -30, 30)
+        varied = from_db(level.at_db(band) + slope * tilt_deg) * texture_factor(
+            self._texture, level.texture_db
+        )
+        return varied.astype(np.float32)
+
+    def _lake(self, shore: Shore, gusts: Float) -> _Lake:
+        view = self.view
+        offshore_m = view.at_facets(shore.offshore_m)
+        at = np.flatnonzero(offshore_m < REACH_M)
+        calving_m, bank = (view.at_facets(field)[at] for field in (shore.calving_m, shore.bank))
+        near = Shore(shore.basin, offshore_m[at], calving_m, bank, view.at_facets(shore.freeze_rank)[at])
+        steep = expit((view.steepness_deg[at] - STEEP_SHORE_DEG) / 3)
+        echo = steep * from_db(levels.SHORE_DB) * texture_factor(self._texture[at], levels.SHORE_TEXTURE_DB)
+        return _Lake(at, near, gusts[at], self._texture[at], echo.astype(np.float32))
+
+    def look(self, day: date, lakes: Sequence[LakeDays], weather: Weather) -> dict[str, Float]:
+        """Image of one pass, as an ideal radar would see it.
+
+        Parameters
+        ----------
+        day
+            UTC.
+        lakes
+            One for each shore of the ground.
+        weather
+            Of the pass.
 
         Returns
         -------
         dict[str, Float]
-            Band to (y, x), 0 and above (1, linear power), float32; NaN in shadow.
+            ``VV`` and ``VH`` -> (y, x), above 0 (1, linear power), float32; NaN in shadow.
         """
-        water = coverage(self._offshore_m, shore_m(self._front, season), 2 * FACET_M)
-        wet = self.view.image(water)
-        dry = self.view.image((1 - water) * self._land)
-        cracks = gaussian_filter(rng.standard_normal(self.view.shape), 1.5) * 3.5
-        land_db = WET_SNOW_DB * season.wet_snow + weather.moisture_db
-        image = {}
-        for band in ("vv", "vh"):
-            new_db, old_db = ICE_DB[band]
-            ice = from_db(new_db + (old_db - new_db) * season.ice_age + 1.5 * cracks)
-            open_water = from_db(WATER_DB[band] + weather.wind_db)
-            lake = season.ice * ice + (1 - season.ice) * open_water
-            truth = wet * lake + dry * from_db(LAND_DB[band] + land_db)
-            image[band] = measured(truth, rng)
-        return image
+        snow = expit((self._height_m - weather.snow_line_m) / SNOW_SOFTNESS_M + self._texture)
+        wet = expit((weather.melt_line_m - self._height_m) / SNOW_SOFTNESS_M)
+        season = float(np.clip(0.5 + 0.7 * np.cos(2 * np.pi * (_doy(day) - SUMMER_DOY) / 365.25), 0, 1))
+        facets = {}
+        for band in BANDS:
+            white = wet * self._snow[CoverClass.WET_SNOW, band]
+            white += (1 - wet) * self._snow[CoverClass.DRY_SNOW, band]
+            bare = (1 - season) * self._bare[band, 0.0] + season * self._bare[band, 1.0]
+            facets[band] = (1 - snow) * bare * from_db(weather.moisture_db) + snow * white
+        for lake, days in zip(self._lakes, lakes, strict=True):
+            stand, ice = days.stand(day), days.ice(day)
+            away_m = distance_m(lake.shore, stand)
+            water = coverage(away_m, 2 * FACET_M)
+            # Wall and water answer together within some metres of the edge; ice on the lake ends it.
+            edge = np.where(away_m < levels.SHORE_M, lake.echo * (1 - ice.fraction), 0)
+            for band in BANDS:
+                land = facets[band][lake.at]
+                land = land * np.maximum(1, edge)
+                facets[band][lake.at] = (1 - water) * land + water * self._wet(lake, ice, weather, band)
+        return {band.upper(): self.view.image(power.astype(np.float32)) for band, power in facets.items()}
+
+    def _wet(self, lake: _Lake, ice: Ice, weather: Weather, band: str) -> Float:
+        """Linear power (1) of water and ice at the facets of a lake."""
+        wind = weather.wind_m_per_s * np.maximum(0.05, 1 + GUST_SHARE * lake.gusts)
+        upwind_deg, subswath = self._look_deg - weather.wind_to_deg, self._subswath
+        table_db = [
+            levels.water_db(band, float(one), self.view.incidence_deg, upwind_deg, subswath=subswath)
+            for one in WIND_TABLE_M_PER_S
+        ]
+        open_water = from_db(np.interp(wind, WIND_TABLE_M_PER_S, table_db))
+        if ice.fraction <= 0:
+            return open_water
+        rank, level = lake.shore.freeze_rank, LEVELS[CoverClass.LAKE_ICE]
+        sheet = expit((ice.fraction - rank) / ICE_EDGE) if ice.fraction < 1 else np.ones_like(rank)
+        frozen_db = levels.lake_ice_db(band, ice.age, self.view.incidence_deg) + ice.offset_db
+        frozen = from_db(frozen_db) * texture_factor(lake.texture, level.texture_db)
+        near_edge = np.clip(1 - np.abs(rank - ice.fraction) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
+        slush = near_edge * (sheet if ice.is_thawing else 1 - sheet)
+        slush_db = LEVELS[CoverClass.FRAZIL].at_db(band, self.view.incidence_deg)
+        mixed = sheet * frozen + (1 - sheet) * open_water
+        found: Float = ((1 - slush) * mixed + slush * from_db(slush_db)).astype(np.float32)
+        return found
+
+
+def _doy(day: date) -> int:
+    return day.timetuple().tm_yday
 
 
 def from_db(value_db: NDArray[np.floating[Any]] | float) -> Float:
@@ -113,16 +174,44 @@ def from_db(value_db: NDArray[np.floating[Any]] | float) -> Float:
     return np.asarray(10 ** (np.asarray(value_db) / 10), dtype=np.float32)
 
 
-def measured(truth: Float, rng: np.random.Generator) -> Float:
-    """Speckle, and thermal noise that was subtracted on average only; NaN stays."""
-    signal = (truth + NOISE) * speckle((truth.shape[0], truth.shape[1]), rng) - NOISE
-    clipped: Float = np.maximum(signal, 0).astype(np.float32)
-    return clipped
+def texture_factor(unit: Float, texture_db: float) -> Float:
+    """Lognormal factor of mean 1 and a standard deviation in dB, from a unit normal field of any shape."""
+    spread = np.log(10) / 10 * texture_db
+    factor: Float = np.exp(spread * unit - spread**2 / 2).astype(np.float32)
+    return factor
 
 
-def speckle(shape: tuple[int, int], rng: np.random.Generator) -> Float:
-    """Gamma-distributed factor of mean 1 and variance 1/`LOOKS`, correlated between neighbours."""
-    looks = LOOKS * float((KERNEL**2).sum()) ** 2
-    fine = rng.standard_gamma(looks, shape, dtype=np.float32) / np.float32(looks)
-    smooth: Float = correlate1d(correlate1d(fine, KERNEL, axis=0, mode="wrap"), KERNEL, axis=1, mode="wrap")
+def measured(power: Float, subswath: str, rng: np.random.Generator) -> Float:
+    """What is measured of a power: noise taken off look by look, speckle, now and then an exact 0; NaN stays.
+
+    Parameters
+    ----------
+    power
+        (y, x), above 0 (1, linear power), of either band.
+    subswath
+        ``IW1`` to ``IW3``: the noise is the sub-swath's.
+    rng
+        Drawn from.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (y, x), 0 and above (1, linear power).
+    """
+    noise = 10 ** (levels.NOISE_DB[subswath] / 10)
+    mean, looks, zeros = levels.after_noise(np.nan_to_num(power, nan=1.0), noise)
+    seen = mean * speckle(looks, rng)
+    seen[rng.random(power.shape, dtype=np.float32) < zeros] = 0.0
+    found: Float = np.where(np.isnan(power), np.nan, np.maximum(seen, 0)).astype(np.float32)
+    return found
+
+
+def speckle(looks: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Factor of mean 1 and variance 1/`looks`, (y, x), correlated between neighbours as the product's pixels are."""
+    down, across = np.asarray(levels.KERNEL_Y), np.asarray(levels.KERNEL_X)
+    fine_looks = looks * float((down**2).sum() * (across**2).sum())
+    fine = rng.standard_gamma(fine_looks) / fine_looks
+    smooth: NDArray[np.float64] = correlate1d(
+        correlate1d(fine, down, axis=0, mode="wrap"), across, axis=1, mode="wrap"
+    )
     return smooth

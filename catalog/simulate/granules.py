@@ -1,8 +1,9 @@
-"""One granule on disk: name, lattice, tags, three COGs."""
+"""One granule on disk: name, lattice, tags, cloud-optimised GeoTIFFs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,19 +16,24 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
-from glaciolake.catalog.simulate.radar import FILL, MARGIN_PX
-from glaciolake.catalog.simulate.sites import TRACKS, Burst
-from glaciolake.catalog.simulate.terrain import SPACING_M, Float, Scene
+from glaciolake.catalog.simulate.bursts import Burst
+from glaciolake.catalog.simulate.radar import FILL, Frame
+from glaciolake.catalog.simulate.shore import SPACING_M, Float
 
 Layer = NDArray[np.float32] | NDArray[np.uint8]
 
 KEPT_BITS = 12
 """Bits of mantissa written, where real granules keep 23: steps of 0.001 dB, far below speckle."""
+LOGIN_PAGE = (
+    "<!DOCTYPE html>\n<html><head><title>Earthdata Login</title></head><body>Please log in</body></html>\n"
+)
+WRONG_EPSG = 32643
+KEPT_OF_TRUNCATED = 0.6
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A burst's fixed grid: outer edges of the upper left pixel, metres, and pixels of 30 m."""
+    """A burst's fixed grid, cropped: outer edges of the upper left pixel, metres, and pixels of 30 m."""
 
     left_m: float
     top_m: float
@@ -35,68 +41,66 @@ class Lattice:
     columns: int
     epsg: int
 
-    def place(self, scene: Scene) -> tuple[slice, slice]:
-        """Rows and columns of a scene's imaged part."""
-        size_px = scene.height_m.shape[0] - 2 * MARGIN_PX
-        row = round((self.top_m - scene.top_m) / SPACING_M) + MARGIN_PX
-        column = round((scene.left_m - self.left_m) / SPACING_M) + MARGIN_PX
-        return slice(row, row + size_px), slice(column, column + size_px)
+    def place(self, frame: Frame) -> tuple[slice, slice]:
+        """Rows and columns of a site's square."""
+        row = round((self.top_m - frame.top_m) / SPACING_M)
+        column = round((frame.left_m - self.left_m) / SPACING_M)
+        return slice(row, row + frame.size_px), slice(column, column + frame.size_px)
 
 
-def lattice_of(burst: Burst, scenes: Sequence[Scene]) -> Lattice:
-    """Smallest grid of a burst around what is simulated of its lakes; the same for every date."""
-    margin_m = MARGIN_PX * SPACING_M
-    side_m = scenes[0].height_m.shape[0] * SPACING_M - 2 * margin_m
-    left_m = min(scene.left_m for scene in scenes) + margin_m
-    top_m = max(scene.top_m for scene in scenes) - margin_m
-    right_m = max(scene.left_m for scene in scenes) + margin_m + side_m
-    bottom_m = min(scene.top_m for scene in scenes) - margin_m - side_m
-    return Lattice(
-        left_m,
-        top_m,
-        round((top_m - bottom_m) / SPACING_M),
-        round((right_m - left_m) / SPACING_M),
-        burst.epsg,
-    )
+def lattice_of(burst: Burst, frames: Sequence[Frame]) -> Lattice:
+    """Smallest grid of a burst around the squares of its sites; the same for every date."""
+    left_m = min(frame.left_m for frame in frames)
+    top_m = max(frame.top_m for frame in frames)
+    right_m = max(frame.left_m + frame.size_px * SPACING_M for frame in frames)
+    bottom_m = min(frame.top_m - frame.size_px * SPACING_M for frame in frames)
+    rows, columns = round((top_m - bottom_m) / SPACING_M), round((right_m - left_m) / SPACING_M)
+    return Lattice(left_m, top_m, rows, columns, burst.track.epsg)
 
 
-def inside_footprint(burst: Burst, scene: Scene) -> NDArray[np.bool_]:
-    """Where a burst has data on the imaged part of a scene: (y, x) bool."""
-    size_px = scene.height_m.shape[0] - 2 * MARGIN_PX
+def inside_footprint(burst: Burst, frame: Frame) -> NDArray[np.bool_]:
+    """Where a burst has data on a site's square: (y, x) bool."""
     corners = np.array(burst.corners_deg)
-    x, y = Transformer.from_crs(4326, burst.epsg, always_xy=True).transform(corners[:, 0], corners[:, 1])
-    at_px = (np.arange(size_px) + MARGIN_PX + 0.5) * SPACING_M
-    grid_x, grid_y = np.meshgrid(scene.left_m + at_px, scene.top_m - at_px)
+    to_grid = Transformer.from_crs(4326, burst.track.epsg, always_xy=True)
+    x, y = to_grid.transform(corners[:, 0], corners[:, 1])
+    at_px = (np.arange(frame.size_px) + 0.5) * SPACING_M
+    grid_x, grid_y = np.meshgrid(frame.left_m + at_px, frame.top_m - at_px)
     inside: NDArray[np.bool_] = shapely.contains_xy(shapely.Polygon(np.column_stack([x, y])), grid_x, grid_y)
     return inside
 
 
-def granule_name(burst: Burst, start: datetime, made: datetime) -> str:
+def granule_name(burst: Burst, sensor: str, start: datetime, made: datetime) -> str:
     """Name of an OPERA L2_RTC-S1 granule."""
-    return f"OPERA_L2_RTC-S1_{burst.id}_{start:%Y%m%dT%H%M%SZ}_{made:%Y%m%dT%H%M%SZ}_S1A_30_v1.0"
+    return f"OPERA_L2_RTC-S1_{burst.id}_{start:%Y%m%dT%H%M%SZ}_{made:%Y%m%dT%H%M%SZ}_{sensor}_30_v1.0"
 
 
-def write_granule(
-    folder: Path, name: str, lattice: Lattice, layers: dict[str, Layer], tags: dict[str, str]
+def static_name(burst: Burst) -> str:
+    """Name of a burst's static granule; its date is always that of the first acquisition of the mission."""
+    return f"OPERA_L2_RTC-S1-STATIC_{burst.id}_20140403_S1A_30_v1.0"
+
+
+def write_layers(
+    folder: Path, name: str, lattice: Lattice, layers: Mapping[str, Layer], tags: Mapping[str, str]
 ) -> None:
     """Write a granule's layers as COGs.
 
     Parameters
     ----------
     folder
-        Where to; files of the same names are replaced.
+        Where to; made if it is not there, files of the same names are replaced.
     name
         Granule name; a layer's file adds ``_VV.tif`` and so on.
     lattice
         The burst's grid.
     layers
-        ``VV`` and ``VH``: (y, x) gamma nought, 0 and above (1, linear power), float32, NaN no data; ``mask``:
-        (y, x) uint8, 255 no data.
+        Name -> (y, x): gamma nought, 0 and above (1, linear power), or an angle or factor, float32, NaN no data;
+        ``mask``: uint8, 255 no data.
     tags
         GeoTIFF tags, the same for each layer.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     for layer, values in layers.items():
-        whole_numbers = values.dtype == np.uint8
+        is_mask = values.dtype == np.uint8
         profile: dict[str, Any] = {
             "driver": "COG",
             "dtype": values.dtype.name,
@@ -105,45 +109,64 @@ def write_granule(
             "width": lattice.columns,
             "crs": f"EPSG:{lattice.epsg}",
             "transform": from_origin(lattice.left_m, lattice.top_m, SPACING_M, SPACING_M),
-            "nodata": FILL if whole_numbers else np.nan,
+            "nodata": FILL if is_mask else np.nan,
             "compress": "DEFLATE",
-            "predictor": "STANDARD" if whole_numbers else "FLOATING_POINT",
+            "predictor": "STANDARD" if is_mask else "FLOATING_POINT",
             "blocksize": 512,
             "overviews": "NONE",
             "sparse_ok": True,
         }
+        described = f"RTC-S1 {layer} Backscatter" if len(layer) == 2 else f"RTC-S1 {layer}"
         with rasterio.open(folder / f"{name}_{layer}.tif", "w", **profile) as file:
-            file.write(values if whole_numbers else _rounded(values), 1)
-            file.set_band_description(1, "RTC-S1 mask" if whole_numbers else f"RTC-S1 {layer} Backscatter")
-            file.update_tags(**tags)
+            file.write(values if is_mask else _rounded(values), 1)
+            file.set_band_description(1, described)
+            file.update_tags(**tags, LAYER_NAME=described)
 
 
-def tags_of(burst: Burst, start: datetime, made: datetime) -> dict[str, str]:
-    """Of the hundred or so tags that a real granule has, those that say what it is."""
-    track = TRACKS[burst.relative_orbit]
-    return {
-        "ACQUISITION_MODE": "IW",
-        "BURST_ID": burst.id.lower().replace("-", "_"),
-        "INSTITUTION": "glaciolake (simulated)",
-        "LOOK_DIRECTION": "right",
-        "ORBIT_PASS_DIRECTION": track.orbit_state,
-        "PLATFORM": "Sentinel-1A",
-        "PROCESSING_DATETIME": f"{made:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "PROCESSING_INFORMATION_FILTERING_APPLIED": "False",
-        "PROCESSING_INFORMATION_OUTPUT_BACKSCATTER_EXPRESSION_CONVENTION": "linear backscatter intensity",
-        "PROCESSING_INFORMATION_OUTPUT_BACKSCATTER_NORMALIZATION_CONVENTION": "gamma0",
-        "PRODUCT_TYPE": "RTC-S1",
-        "PRODUCT_VERSION": "1.0",
-        "SUB_SWATH_ID": burst.id[-3:],
-        "TRACK_NUMBER": str(track.relative_orbit),
-        "ZERO_DOPPLER_START_TIME": f"{start:%Y-%m-%dT%H:%M:%S.%fZ}",
-    }
+def damage(folder: Path, name: str, kind: str) -> None:
+    """Break a granule that is there, as archives and downloads do.
+
+    Parameters
+    ----------
+    folder, name
+        Where it lies, and what it is called.
+    kind
+        ``truncated`` cuts the end off VV, ``html`` puts a login page in its place, ``crs`` gives VV another UTM
+        zone, ``nan`` takes all values from VV and VH.
+    """
+    path = folder / f"{name}_VV.tif"
+    if kind == "truncated":
+        content = path.read_bytes()
+        path.write_bytes(content[: int(KEPT_OF_TRUNCATED * len(content))])
+    elif kind == "html":
+        path.write_text(LOGIN_PAGE, encoding="utf-8")
+    elif kind == "crs":
+        _rewritten(path, None, f"EPSG:{WRONG_EPSG}")
+    else:
+        for band in ("VV", "VH"):
+            _rewritten(folder / f"{name}_{band}.tif", np.float32(np.nan), None)
 
 
-def _rounded(power: Layer) -> Float:
+def _rewritten(path: Path, value: np.float32 | None, crs: str | None) -> None:
+    """Write a file anew with one value everywhere, or with another CRS."""
+    with rasterio.open(path) as file:
+        profile = {**file.profile, "driver": "COG", "overviews": "NONE", "blocksize": 512}
+        values, tags = file.read(1), file.tags()
+    for key in ("blockxsize", "blockysize", "tiled", "interleave"):
+        profile.pop(key, None)
+    if value is not None:
+        values[:] = value
+    part = path.with_suffix(".part")
+    with rasterio.open(part, "w", **(profile | ({"crs": crs} if crs else {}))) as file:
+        file.write(values, 1)
+        file.update_tags(**tags)
+    shutil.move(part, path)
+
+
+def _rounded(values: Layer) -> Float:
     """Round a float32 array to `KEPT_BITS` of mantissa; zeros and NaN stay."""
     step = np.uint32(1 << (23 - KEPT_BITS))
-    bits = power.view(np.uint32)
+    bits = values.view(np.uint32)
     rounded = ((bits + step // 2) & ~np.uint32(step - 1)).view(np.float32)
-    kept: Float = np.where(np.isnan(power), np.float32(np.nan), rounded)
+    kept: Float = np.where(np.isnan(values), np.float32(np.nan), rounded)
     return kept

@@ -1,137 +1,235 @@
-"""The ground: a moraine-dammed lake in a steep valley, on a 30 m grid."""
+"""The ground: lakes behind moraines in glaciated valleys, on a 30 m grid of the site's own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 from scipy.special import expit
+from scipy.stats import rankdata
 
-from glaciolake.catalog.simulate.sites import Site
+from glaciolake.catalog.simulate.levels import CoverClass
+from glaciolake.catalog.simulate.shore import SPACING_M, Float, Shore, Stand, distance_m
+from glaciolake.catalog.simulate.sites import Basin, Site, Wall
 
-SPACING_M = 30.0
-INNER_MORAINE_M = 35.0
-"""Height of the moraine's inner face above the water."""
-
-Float = NDArray[np.float32]
+MARGIN_PX = 64
+"""Ground around what is imaged, so that walls outside fall into it and a rotated square fits."""
+TURN_PX = 16
+"""Further ground, since the grids of UTM zones are turned against the ground's by up to 3 degrees."""
+YEARS = 12
+"""How many years of a glacier's retreat the trough is long enough for."""
+NO_GLACIER_M = -1e6
+TEXTURE_WIDTH_PX = 0.8
+"""Width of the texture's filter: it keeps half of its variance at 40 m and nothing at 100 m, see `levels.TEXTURE_M`."""
+ICE_CLIFF_M = 18.0
+GLACIER_SLOPE = float(np.tan(np.radians(7)))
+DAM_SLOPE = float(np.tan(np.radians(14)))
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The ground around one lake, on a grid that is larger than what will be written.
+class Ground:
+    """The ground around a site's lakes, north up and east right, in metres on a plane that touches there.
 
     Attributes
     ----------
     site
-        The lake.
-    left_m, top_m
-        Outer edges of the upper left pixel, metres in the burst's CRS, multiples of the spacing.
+        What it is made of.
     height_m
-        (y, x), metres above sea, float32, no NaN.
-    offshore_m
-        (y, x), metres from the shore at mean level, negative on the water, float32, no NaN.
-    front
-        (y, x), share (0..1) of the glacier's retreat that moves the shore here, float32, no NaN.
+        (y, x), metres above sea, the lakes at their mean level, float32, no NaN.
+    shores
+        One a basin.
+    covers
+        Class of dry, snow-free ground -> share of each pixel, 0..1, (y, x) float32; they sum to 1.
     texture
-        (y, x), reflectivity of the dry ground against its mean, dB, float32, no NaN.
+        (y, x), unit normal, correlated over `levels.TEXTURE_M`: how the ground's reflectivity varies.
+    gusts
+        (y, x), unit normal, correlated over 300 m: how the wind varies over the water.
     """
 
     site: Site
-    left_m: float
-    top_m: float
     height_m: Float
-    offshore_m: Float
-    front: Float
+    shores: tuple[Shore, ...]
+    covers: Mapping[CoverClass, Float]
     texture: Float
+    gusts: Float
+
+    def in_degrees(self, at_px: shapely.Geometry) -> shapely.Geometry:
+        """Geometry in columns and rows of this grid to longitude and latitude, degrees WGS 84."""
+        centre = (self.height_m.shape[0] - 1) / 2
+        to_degrees = Transformer.from_crs(plane_of(self.site), CRS.from_epsg(4326), always_xy=True)
+
+        def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            east_m = (points[:, 0] - centre) * SPACING_M
+            north_m = (centre - points[:, 1]) * SPACING_M
+            return np.column_stack(to_degrees.transform(east_m, north_m))
+
+        return shapely.transform(at_px, placed)
 
 
-def build_scene(site: Site, epsg: int, size_px: int, seed: int) -> Scene:
-    """Build the ground around a lake.
-
-    Parameters
-    ----------
-    site
-        The lake.
-    epsg
-        UTM zone of the burst grid.
-    size_px
-        Side of the square, pixels of 30 m.
-    seed
-        Same seed, same ground; other lakes draw other ground.
-    """
-    rng = np.random.default_rng([seed, *site.id.encode()])
-    x0, y0 = Transformer.from_crs(4326, epsg, always_xy=True).transform(site.longitude_deg, site.latitude_deg)
-    left_m = snap(x0) - size_px // 2 * SPACING_M
-    top_m = snap(y0) + size_px // 2 * SPACING_M
-    x_m = left_m + SPACING_M * (np.arange(size_px) + 0.5) - x0
-    y_m = top_m - SPACING_M * (np.arange(size_px) + 0.5) - y0
-    east_m, north_m = np.meshgrid(x_m, y_m)
-    offshore_m = _offshore(_outline(site, rng), east_m, north_m)
-    axis = np.radians(site.axis_deg)
-    along_m = east_m * np.sin(axis) + north_m * np.cos(axis)
-    noise = _fractal((size_px, size_px), rng)
-    return Scene(
-        site,
-        left_m,
-        top_m,
-        _height(site, offshore_m, noise),
-        offshore_m,
-        expit((along_m - 0.42 * site.length_m) / (0.03 * site.length_m)).astype(np.float32),
-        _texture((size_px, size_px), rng),
+def plane_of(site: Site) -> CRS:
+    """Plane that touches the ellipsoid at a site's centre: distances are true to 1e-6 within its square."""
+    return CRS.from_proj4(
+        f"+proj=aeqd +lat_0={site.latitude_deg} +lon_0={site.longitude_deg} +datum=WGS84 +units=m"
     )
 
 
-def snap(coordinate_m: float) -> float:
-    """Nearest multiple of the spacing, metres: all grids of the product share one lattice."""
-    return round(coordinate_m / SPACING_M) * SPACING_M
+def build_ground(site: Site, seed: int) -> Ground:
+    """Build the ground around a site's lakes: same seed, same ground; other sites draw other ground."""
+    rng = np.random.default_rng([seed, *site.id.encode()])
+    size_px = site.size_px + 2 * (MARGIN_PX + TURN_PX)
+    at_m = (np.arange(size_px) - (size_px - 1) / 2) * SPACING_M
+    east_m, north_m = np.meshgrid(at_m, -at_m)
+    noise = _fractal((size_px, size_px), rng)
+    shores = [_shore(basin, site.walls, (east_m, north_m), rng) for basin in site.basins]
+    axis = site.basins[0].axis_deg
+    height_m = _height(site, shores[0], noise)
+    for shore in shores[1:]:
+        height_m = _sunk(height_m, shore)
+    return Ground(
+        site,
+        height_m,
+        tuple(shores),
+        _covers(site, height_m, _facing(distance_m(shores[0], Stand(0, 0)), axis), shores[0]),
+        _blobs((size_px, size_px), (TEXTURE_WIDTH_PX,), rng),
+        _blobs((size_px, size_px), (4.0,), rng),
+    )
 
 
-def _outline(site: Site, rng: np.random.Generator) -> shapely.Polygon:
-    """Irregular closed shore around (0, 0), metres east and north, of exactly the site's area."""
+def _shore(
+    basin: Basin, walls: Sequence[Wall], at_m: tuple[NDArray[np.float64], NDArray[np.float64]],
+    rng: np.random.Generator,
+) -> Shore:  # fmt: skip
+    """One basin on the grid of points `at_m` (east, north), metres."""
+    east_m, north_m = at_m[0] - basin.east_m, at_m[1] - basin.north_m
+    outline, front_m = _outline(basin, rng)
+    away_m = _away(outline, east_m, north_m)
+    offshore_m = np.where(shapely.contains_xy(outline, east_m, north_m), -away_m, away_m).astype(np.float32)
+    calving_m = np.full(offshore_m.shape, NO_GLACIER_M, np.float32)
+    if basin.growth_m_per_year:
+        axis = np.radians(basin.axis_deg)
+        along_m = east_m * np.sin(axis) + north_m * np.cos(axis)
+        across_m = east_m * np.cos(axis) - north_m * np.sin(axis)
+        calving_m = (along_m - front_m + 0.15 * across_m**2 / basin.width_m).astype(np.float32)
+    bank = np.full(offshore_m.shape, basin.bank, np.float32)
+    for wall in walls:
+        steep = _sector(_facing(offshore_m, wall.azimuth_deg), 0.55, 0.1)
+        bank += steep * max(0.0, 0.6 * np.tan(np.radians(wall.slope_deg)) - basin.bank)
+    closeness = offshore_m / max(1.0, -float(offshore_m.min()))
+    order = _blobs(offshore_m.shape, (6.0,), rng) * 0.35 - closeness
+    inside = offshore_m < 0
+    rank = np.ones(offshore_m.shape, np.float32)
+    rank[inside] = rankdata(order[inside]) / max(1, int(inside.sum()))
+    return Shore(basin, offshore_m, calving_m, bank.astype(np.float32), rank)
+
+
+def _away(outline: shapely.Polygon, east_m: NDArray[np.float64], north_m: NDArray[np.float64]) -> Float:
+    """Distance from a shore, metres, (y, x): to its nearest point of many, 2 m apart at most."""
+    edge = shapely.get_coordinates(shapely.segmentize(outline.exterior, 2.0))
+    away_m, _ = cKDTree(edge).query(np.column_stack([east_m.ravel(), north_m.ravel()]))
+    return np.asarray(away_m.reshape(east_m.shape), np.float32)
+
+
+def _outline(basin: Basin, rng: np.random.Generator) -> tuple[shapely.Polygon, float]:
+    """Shore around (0, 0), metres east and north, as if there were no glacier; and where the front stands.
+
+    What lies before the front has exactly the basin's area; the trough behind it is as long as the glacier goes
+    back in `YEARS`.
+    """
     angle = np.linspace(0, 2 * np.pi, 160, endpoint=False)
     along, across = np.cos(angle), np.sin(angle)
-    radius = (np.abs(along * 2 / site.length_m) ** 2.6 + np.abs(across * 2 / site.width_m) ** 2.6) ** (
-        -1 / 2.6
-    )
+    spare_m = basin.growth_m_per_year * YEARS * (1 if basin.growth_m_per_year else 0)
+    length_m = basin.length_m + spare_m
+    radius = (np.abs(along * 2 / length_m) ** 2.6 + np.abs(across * 2 / basin.width_m) ** 2.6) ** (-1 / 2.6)
     for order in range(2, 9):
         radius *= 1 + rng.normal(0, 0.09 / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-    axis = np.radians(site.axis_deg)
-    a, b = radius * along, radius * across
-    east, north = a * np.sin(axis) + b * np.cos(axis), a * np.cos(axis) - b * np.sin(axis)
-    grow = np.sqrt(site.area_m2 / shapely.Polygon(np.column_stack([east, north])).area)
-    return shapely.Polygon(np.column_stack([east, north]) * grow)
-
-
-def _offshore(outline: shapely.Polygon, east_m: NDArray[np.float64], north_m: NDArray[np.float64]) -> Float:
-    """Signed distance from the shore, metres, negative inside; (y, x) float32."""
-    points = shapely.points(east_m, north_m)
-    distance_m = shapely.distance(points, outline.exterior)
-    inside = shapely.contains_xy(outline, east_m, north_m)
-    return np.where(inside, -distance_m, distance_m).astype(np.float32)
-
-
-def _height(site: Site, offshore_m: Float, noise: Float) -> Float:
-    """Height above sea (y, x), metres: flat water, moraine, valley floor and one cliff."""
-    out_m = np.maximum(offshore_m, 0.0)
-    d_north, d_east = np.gradient(gaussian_filter(offshore_m, 3.0))
-    azimuth = np.radians(site.cliff_azimuth_deg)
-    facing = (d_east * np.sin(azimuth) - d_north * np.cos(azimuth)) / np.maximum(
-        np.hypot(d_north, d_east), 1e-6
+    forward, aside = radius * along + spare_m / 2, radius * across
+    front = basin.length_m / 2 * 0.97 if basin.growth_m_per_year else float(forward.max()) + 1
+    shape = shapely.Polygon(np.column_stack([forward, aside]))
+    before = shapely.intersection(shape, shapely.box(-1e5, -1e5, front, 1e5))
+    grow = np.sqrt(basin.area_m2 / before.area)
+    forward, aside = forward * grow, aside * grow
+    axis = np.radians(basin.axis_deg)
+    east, north = (
+        forward * np.sin(axis) + aside * np.cos(axis),
+        forward * np.cos(axis) - aside * np.sin(axis),
     )
-    cliff = expit((facing - 0.55) / 0.10)
-    moraine_m = np.minimum(out_m * 0.5, INNER_MORAINE_M)
-    valley_m = np.maximum(out_m - 150.0, 0.0) * 0.32
-    wall_m = np.minimum(
-        np.maximum(out_m - 20.0, 0.0) * np.tan(np.radians(site.cliff_deg)),
-        site.cliff_height_m + np.maximum(out_m - 300.0, 0.0) * 0.35,
-    )
-    rough_m = noise * (6.0 + 0.12 * np.minimum(out_m, 900.0)) * np.minimum(out_m / 60.0, 1.0)
-    height_m = site.level_m + moraine_m + valley_m * (1 - cliff) + wall_m * cliff + rough_m
-    return np.where(offshore_m <= 0, site.level_m, np.maximum(height_m, site.level_m)).astype(np.float32)
+    return shapely.Polygon(np.column_stack([east, north])), front * grow
+
+
+def _height(site: Site, shore: Shore, noise: Float) -> Float:
+    """Height above sea (y, x), metres: flat water, moraine, valley, dam, glacier and cliffs."""
+    distance = distance_m(shore, Stand(0, 0))
+    out_m = np.maximum(distance, 0)
+    axis = shore.basin.axis_deg
+    if site.on_glacier:
+        height_m = np.minimum(out_m * 0.35, 9) + np.maximum(out_m - 200, 0) * 0.06
+        rough_m = noise * (5 + 0.02 * np.minimum(out_m, 900))
+    else:
+        height_m = np.minimum(out_m * 0.5, 35) + np.maximum(out_m - 150, 0) * 0.32
+        dam_m = np.minimum(out_m * 0.4, 22) - np.maximum(out_m - 120, 0) * DAM_SLOPE
+        ice_m = np.minimum(out_m * 0.8, ICE_CLIFF_M) + np.maximum(out_m - 30, 0) * GLACIER_SLOPE
+        height_m = _blend(height_m, dam_m, _sector(_facing(distance, axis + 180), 0.8, 0.06))
+        height_m = _blend(height_m, ice_m, _sector(_facing(distance, axis), 0.8, 0.06))
+        rough_m = noise * (6 + 0.12 * np.minimum(out_m, 900))
+    for wall in site.walls:
+        wall_m = np.minimum(
+            np.maximum(out_m - 20, 0) * np.tan(np.radians(wall.slope_deg)),
+            wall.height_m + np.maximum(out_m - 300, 0) * 0.35,
+        )
+        height_m = _blend(height_m, wall_m, _sector(_facing(distance, wall.azimuth_deg), 0.55, 0.1))
+    height_m = height_m + rough_m * np.minimum(out_m / 60, 1)
+    # The dam falls below the lake beyond its crest; nearer to the water nothing lies lower than it does.
+    height_m = np.where(out_m < 90, np.maximum(height_m, 0.02 * out_m), height_m)
+    return np.where(distance <= 0, shore.basin.level_m, shore.basin.level_m + height_m).astype(np.float32)
+
+
+def _sunk(height_m: Float, shore: Shore) -> Float:
+    """Lay a further basin into the ground: flat water, banks, and the old ground again 300 m away."""
+    out_m = np.maximum(shore.offshore_m, 0)
+    own_m = shore.basin.level_m + np.minimum(out_m * shore.basin.bank, 20)
+    return _blend(height_m, own_m, np.exp(-((out_m / 220) ** 2)).astype(np.float32))
+
+
+def _covers(site: Site, height_m: Float, towards_glacier: Float, shore: Shore) -> dict[CoverClass, Float]:
+    """Shares of the classes of dry ground, (y, x): steep is rock, near the lake moraine, up the valley ice."""
+    fall = np.hypot(*np.gradient(gaussian_filter(height_m, 1.0), SPACING_M))
+    steep = expit((np.degrees(np.arctan(fall)) - 36) / 3)
+    out_m = np.maximum(distance_m(shore, Stand(0, 0)), 0)
+    if site.on_glacier:
+        bare = 0.25 * expit((out_m - 600) / 150)
+        shares = {CoverClass.ROCK: steep, CoverClass.GLACIER_ICE: (1 - steep) * bare}
+        shares[CoverClass.DEBRIS] = (1 - steep) * (1 - bare)
+    else:
+        glacier = _sector(towards_glacier, 0.8, 0.06) * (1 - steep)
+        clean = expit((out_m - 900) / 150)
+        near = expit((320 - out_m) / 60) * (1 - glacier) * (1 - steep)
+        shares = {CoverClass.ROCK: steep, CoverClass.GLACIER_ICE: glacier * clean, CoverClass.MORAINE: near}
+        shares[CoverClass.DEBRIS] = 1 - sum(shares.values())
+    return {cover: np.asarray(share, np.float32) for cover, share in shares.items()}
+
+
+def _facing(distance: Float, azimuth_deg: float) -> Float:
+    """Cosine between the way out of the lake and an azimuth, -1..1; (y, x)."""
+    d_down, d_east = np.gradient(gaussian_filter(distance, 3.0))
+    azimuth = np.radians(azimuth_deg)
+    along = d_east * np.sin(azimuth) - d_down * np.cos(azimuth)
+    return (along / np.maximum(np.hypot(d_down, d_east), 1e-6)).astype(np.float32)
+
+
+def _sector(facing: Float, from_cosine: float, softness: float) -> Float:
+    """0..1: whether the way out of the lake leads into a sector, with soft edges."""
+    share: Float = expit((facing - from_cosine) / softness).astype(np.float32)
+    return share
+
+
+def _blend(below: Float, above: Float, share: Float) -> Float:
+    return below + share * (above - below)
 
 
 def _fractal(shape: tuple[int, int], rng: np.random.Generator) -> Float:
@@ -144,9 +242,9 @@ def _fractal(shape: tuple[int, int], rng: np.random.Generator) -> Float:
     return unit
 
 
-def _texture(shape: tuple[int, int], rng: np.random.Generator) -> Float:
-    """Draw the reflectivity of ground against its mean, dB: blobs of about 100 m and patches."""
-    fine = gaussian_filter(rng.standard_normal(shape), 1.2)
-    broad = gaussian_filter(rng.standard_normal(shape), 7.0)
-    texture: Float = (1.5 * fine / fine.std() + 1.6 * broad / broad.std()).astype(np.float32)
-    return texture
+def _blobs(shape: tuple[int, ...], widths_px: Sequence[float], rng: np.random.Generator) -> Float:
+    """Noise of mean 0 and standard deviation 1, the sum of equal parts of given correlation widths, pixels."""
+    parts = [gaussian_filter(rng.standard_normal(shape), width) for width in widths_px]
+    whole = sum(part / part.std() for part in parts)
+    unit: Float = (whole / np.std(whole)).astype(np.float32)
+    return unit

@@ -1,0 +1,228 @@
+"""Granules of one burst: prepared once, imaged on many days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glaciolake.catalog.simulate.backscatter import Surface, measured
+from glaciolake.catalog.simulate.bursts import Burst, bursts_over
+from glaciolake.catalog.simulate.calendar import (
+    REPROCESSED_DAYS,
+    REPROCESSED_SHARE,
+    Due,
+    created,
+    sensing_start,
+)
+from glaciolake.catalog.simulate.climate import Weather, weather_on
+from glaciolake.catalog.simulate.granules import (
+    Lattice,
+    Layer,
+    damage,
+    granule_name,
+    inside_footprint,
+    lattice_of,
+    static_name,
+    write_layers,
+)
+from glaciolake.catalog.simulate.lake_days import lake_days, number_of
+from glaciolake.catalog.simulate.order import Order, find_site
+from glaciolake.catalog.simulate.radar import FILL, VALID, Frame, View, frame_of, view_ground
+from glaciolake.catalog.simulate.sites import Site
+from glaciolake.catalog.simulate.static_layers import static_layers
+from glaciolake.catalog.simulate.tags import tags_of
+from glaciolake.catalog.simulate.terrain import Ground, build_ground
+from glaciolake.catalog.simulate.truth import Made
+
+OLD_CALIBRATION_DB = 0.6
+"""What a superseded granule is off by, so that taking the wrong one shows."""
+METRES_A_DEGREE = 111_320.0
+
+
+class Task(NamedTuple):
+    """Passes of one burst, to be written by one worker.
+
+    Attributes
+    ----------
+    order
+        The archive.
+    burst
+        Which.
+    dues
+        Passes, acquired ones only.
+    folder
+        The archive's.
+    first
+        Whether the task also writes the burst's static layers, and makes its first granule twice.
+    """
+
+    order: Order
+    burst: Burst
+    dues: tuple[Due, ...]
+    folder: str
+    first: bool
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One site in one burst, ready to be imaged; `inside` (y, x) bool is where the burst has data."""
+
+    site: Site
+    frame: Frame
+    view: View
+    surface: Surface
+    inside: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=12)
+def ground_of(name: str, seed: int) -> Ground:
+    """Ground of a site; kept, since several bursts look at it."""
+    return build_ground(find_site(name), seed)
+
+
+def square_deg(site: Site) -> tuple[float, float, float, float]:
+    """West, south, east and north of what is imaged of a site, degrees, roughly."""
+    half = site.size_px * 15.0 / METRES_A_DEGREE
+    wide = half / np.cos(np.radians(site.latitude_deg))
+    lon, lat = site.longitude_deg, site.latitude_deg
+    return lon - wide, lat - half, lon + wide, lat + half
+
+
+@lru_cache(maxsize=4)
+def sites_in(order: Order) -> dict[Burst, list[str]]:
+    """Bursts of an archive, sorted by id, and the sites that each of them holds."""
+    held: dict[Burst, list[str]] = {}
+    for name in order.sites:
+        site = find_site(name)
+        for burst in bursts_over(square_deg(site), site.tracks):
+            if inside_footprint(burst, frame_of(site, burst.track.epsg)).any():
+                held.setdefault(burst, []).append(name)
+    return dict(sorted(held.items(), key=lambda one: one[0].id))
+
+
+@lru_cache(maxsize=2)
+def patches_of(burst: Burst, names: tuple[str, ...], seed: int) -> tuple[Patch, ...]:
+    """Look at the sites of a burst; kept, since many tasks follow on one burst."""
+    return tuple(patch_of(burst, name, seed) for name in names)
+
+
+def patch_of(burst: Burst, name: str, seed: int) -> Patch:
+    """Look at one site from one burst."""
+    ground = ground_of(name, seed)
+    frame, view = view_of(burst, name, seed)
+    surface = Surface(ground, view, burst.track.look_azimuth_deg, burst.subswath)
+    return Patch(ground.site, frame, view, surface, inside_footprint(burst, frame))
+
+
+def view_of(burst: Burst, name: str, seed: int) -> tuple[Frame, View]:
+    """Square of a site on a burst's grid, and how it is seen there."""
+    ground = ground_of(name, seed)
+    site = ground.site
+    frame = frame_of(site, burst.track.epsg)
+    incidence_deg = burst.incidence_deg(site.longitude_deg, site.latitude_deg)
+    return frame, view_ground(ground, frame, burst.track.look_azimuth_deg, incidence_deg)
+
+
+def seen_by(burst: Burst, name: str, seed: int) -> NDArray[np.bool_]:
+    """Where a burst sees the ground of a site and nothing else: (y, x) bool."""
+    frame, view = view_of(burst, name, seed)
+    seen: NDArray[np.bool_] = inside_footprint(burst, frame) & (view.mask == VALID)
+    return seen
+
+
+def weather_of(site: Site, burst: Burst, day: date, seed: int) -> Weather:
+    """Weather over a site while a burst is taken."""
+    return weather_on(day, burst.track.orbit_state == "ascending", (seed, number_of(site.id)))
+
+
+def write_burst(task: Task) -> list[Made]:
+    """Image and write the passes of a task; what lies in the archive now."""
+    names = tuple(sites_in(task.order)[task.burst])
+    patches = patches_of(task.burst, names, task.order.seed)
+    lattice = lattice_of(task.burst, [patch.frame for patch in patches])
+    if task.first:
+        _write_static(task, lattice, patches)
+    return [made for due in task.dues for made in _write_pass(task, due, lattice, patches)]
+
+
+def _write_pass(task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ...]) -> Iterator[Made]:
+    """Write the granule of one pass, and now and then an older processing of it."""
+    burst, order = task.burst, task.order
+    rng = np.random.default_rng([order.seed, due.day.toordinal(), *f"{burst.id}{due.sensor}".encode()])
+    start = sensing_start(burst, due.day)
+    made = created(start, rng)
+    again = bool(rng.random() < REPROCESSED_SHARE) or (task.first and due == task.dues[0])
+    later = timedelta(days=int(rng.integers(*REPROCESSED_DAYS)))
+    broken = _damage_of(order, float(rng.random()))
+    layers = _layers(task, due, lattice, patches, rng)
+    if again:
+        old = {key: value * np.float32(10 ** (OLD_CALIBRATION_DB / 10)) for key, value in layers.items()
+               if key != "mask"} | {"mask": layers["mask"]}  # fmt: skip
+        yield _write_granule(task, due, lattice, old, (start, made), superseded=True)
+        made += later
+    one = _write_granule(task, due, lattice, layers, (start, made), damaged=broken)
+    yield one
+
+
+def _damage_of(order: Order, drawn: float) -> str:
+    """Kind of damage for a number drawn from 0..1; mostly none."""
+    for kind, share in order.damage:
+        if drawn < share:
+            return kind
+        drawn -= share
+    return ""
+
+
+def _write_granule(
+    task: Task, due: Due, lattice: Lattice, layers: dict[str, Layer], times: tuple[datetime, datetime],
+    *, superseded: bool = False, damaged: str = "",
+) -> Made:  # fmt: skip
+    start, made = times
+    name = granule_name(task.burst, due.sensor, start, made)
+    folder = Path(task.folder, "scenes", task.burst.id)
+    write_layers(folder, name, lattice, layers, tags_of(task.burst, lattice, due.sensor, start, made))
+    if damaged:
+        damage(folder, name, damaged)
+    latency_h = round((made - start).total_seconds() / 3600, 3)
+    return Made(name, task.burst.id, due.sensor, start, made, latency_h, superseded, damaged)
+
+
+def _layers(
+    task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ...], rng: np.random.Generator
+) -> dict[str, Layer]:
+    """Layers on the burst's lattice: ``VV`` and ``VH`` (1, linear power), ``mask`` codes; (y, x)."""
+    shape = (lattice.rows, lattice.columns)
+    bands = {"VV": np.full(shape, np.nan, np.float32), "VH": np.full(shape, np.nan, np.float32)}
+    mask = np.full(shape, FILL, np.uint8)
+    for patch in patches:
+        place = lattice.place(patch.frame)
+        lakes = [lake_days(basin, task.order.end, task.order.seed) for basin in patch.site.basins]
+        weather = weather_of(patch.site, task.burst, due.day, task.order.seed)
+        truth = patch.surface.look(due.day, lakes, weather)
+        for band, power in truth.items():
+            bands[band][place] = np.where(patch.inside, measured(power, task.burst.subswath, rng), np.nan)
+        mask[place] = np.where(patch.inside, patch.view.mask, FILL)
+    return {**bands, "mask": mask}
+
+
+def _write_static(task: Task, lattice: Lattice, patches: tuple[Patch, ...]) -> None:
+    """Write the layers of a burst that do not change with time."""
+    layers: dict[str, Layer] = {}
+    for patch in patches:
+        place = lattice.place(patch.frame)
+        found = static_layers(ground_of(patch.site.id, task.order.seed), patch.frame, patch.view,
+                              task.burst.track.look_azimuth_deg)  # fmt: skip
+        for name, values in found.items():
+            fill = FILL if values.dtype == np.uint8 else np.nan
+            whole = layers.setdefault(name, np.full((lattice.rows, lattice.columns), fill, values.dtype))
+            whole[place] = values
+    start = datetime.fromisoformat("2014-04-03T00:00:00+00:00")
+    tags = tags_of(task.burst, lattice, "S1A", start, start) | {"PRODUCT_TYPE": "RTC-S1-STATIC"}
+    write_layers(Path(task.folder, "static", task.burst.id), static_name(task.burst), lattice, layers, tags)
