@@ -1,7 +1,7 @@
 """Write catalog/simulate/bursts.json: the published burst footprints over the simulated sites.
 
-Usage: python docs/write_bursts.py FOOTPRINTS.parquet, a table with the columns jpl_burst_id and geometry (WKB,
-lon/lat), such as the burst table of dist-s1-enumerator (Apache-2.0), which comes from OPERA's burst database.
+Usage: python docs/write_bursts.py FOOTPRINTS.parquet, a table with the columns jpl_burst_id and geometry
+(WKB, lon/lat), such as the one of dist-s1-enumerator (Apache-2.0), which comes from OPERA's burst database.
 """
 
 from __future__ import annotations

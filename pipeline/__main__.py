@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from glaciolake.pipeline.cli_catalog import catalog_app
+from glaciolake.pipeline.cli_evaluate import evaluate
 from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
+from glaciolake.pipeline.cli_simulate import simulate_app
 
 EXIT_CODES = """Exit codes: 0 all done; 1 stopped, nothing stored was harmed; 2 wrong use; 3 done, but some
 scenes could not be used: they are listed with reasons, and the same command tries them again; 130
@@ -27,8 +29,10 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(run)
 app.add_typer(catalog_app)
+app.add_typer(simulate_app)
 app.command()(series)
 app.command()(plot)
+app.command()(evaluate)
 app.command()(config)
 app.command()(doctor)
 

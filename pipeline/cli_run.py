@@ -60,11 +60,12 @@ def _simulate_once(client: Client, archive: Path, seed: int) -> None:
     from glaciolake.catalog.simulate.order import make_order, read_recipe
     from glaciolake.pipeline.cli_simulate import write_on
 
-    order = make_order(DEMO_LAKES, *DEMO_SPAN, seed=seed)
+    order = make_order(DEMO_LAKES, DEMO_SPAN, seed=seed)
     found = read_recipe(archive)
     if found is not None and found[0] != order:
         raise typer.BadParameter(
-            f"{archive} was made with other settings (seed {found[0].seed}); give that seed or another --out folder"
+            f"{archive} was made with other settings (seed {found[0].seed}); give that seed or another --out "
+            "folder"
         )
     if found is not None and not found[1]:
         shutil.rmtree(archive)  # ours, and half made: a killed demo

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -23,10 +22,11 @@ MAIN = "archive"
 class _ArchiveUnlessNamed(TyperGroup):
     """Takes ``simulate OUT`` for ``simulate archive OUT``."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [MAIN, *args]
-        return super().parse_args(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
 
 simulate_app = typer.Typer(
@@ -69,7 +69,7 @@ def archive(  # noqa: PLR0913  # a command has an option for everything that peo
 
     start, end = _span(years)
     wanted: int | list[str] = int(lakes) if lakes.strip().lstrip("-").isdecimal() else _words(lakes)
-    order = make_order(wanted, start, end, seed=seed, profile=profile, damage=_shares(damage or []))
+    order = make_order(wanted, (start, end), seed=seed, profile=profile, damage=_shares(damage or []))
     check_empty(out)
     config = ClusterConfig(scheduler=scheduler, n_workers=workers)
     with connect(config) as client:

@@ -13,6 +13,7 @@ from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.simulate.bursts import Burst
 from glaciolake.catalog.simulate.calendar import passes_due, sensing_start
+from glaciolake.catalog.simulate.granules import damage
 from glaciolake.catalog.simulate.imaging import Task, sites_in, write_burst
 from glaciolake.catalog.simulate.order import Order, read_recipe, write_recipe
 from glaciolake.catalog.simulate.registry import write_registry
@@ -96,6 +97,10 @@ def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archi
         _write_truth(out, made, truths)
         write_registry(out / REGISTRY, [lake for truth in truths for lake in truth.lakes])
         build(FolderSource(out / "scenes"), out / CATALOG)
+        for one in made:
+            # Last, so that the catalogue lists them all the same, as real ones do: reading finds them out.
+            if one.damage:
+                damage(out / "scenes" / one.burst, one.granule, one.damage)
         write_recipe(out, order, complete=True)
     except OSError as error:
         raise CatalogError(

@@ -1,4 +1,4 @@
-"""What the ground returns on a day: gamma nought of land, snow, water and ice; then noise and speckle."""
+"""What the ground returns on a day: gamma nought of land, snow, water and ice, before noise and speckle."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 from scipy.special import expit
 
 from glaciolake.catalog.simulate import levels
 from glaciolake.catalog.simulate.climate import Ice, Weather
 from glaciolake.catalog.simulate.lake_days import LakeDays
-from glaciolake.catalog.simulate.levels import LEVELS, CoverClass
+from glaciolake.catalog.simulate.levels import LEVELS, CoverClass, Level
 from glaciolake.catalog.simulate.radar import FACET_M, View
 from glaciolake.catalog.simulate.shore import Float, Shore, coverage, distance_m
 from glaciolake.catalog.simulate.terrain import Ground
@@ -25,15 +24,12 @@ REACH_M = 150.0
 SUMMER_DOY = 227
 """Middle of July to September, for which `levels.SUMMER_DB` is given; January to April lies opposite."""
 SNOW_SOFTNESS_M = 130.0
-STEEP_SHORE_DEG = 20.0
-"""Slope towards the radar from which a shore is a steep one, give or take 3 degrees."""
 ICE_EDGE = 0.03
 """How soft the edge of a growing ice sheet is, as a share of the lake."""
 SLUSH_REACH = 0.22
-"""Share of the lake that is frazil and slush: before the edge of the ice as it grows, on the ice as it thaws."""
+"""Share of the lake that is frazil and slush, before the edge of growing ice or on thawing ice."""
 GUST_SHARE = 0.25
 """Standard deviation of the wind over a lake, as a share of its mean; assumed."""
-WIND_TABLE_M_PER_S = np.linspace(0.3, 25, 60)
 
 
 class _Lake(NamedTuple):
@@ -55,16 +51,14 @@ class Surface:
         The ground and how it is seen.
     look_azimuth_deg
         Direction in which the radar looks, clockwise from grid north.
-    subswath
-        ``IW1`` to ``IW3``, on which noise depends.
     """
 
-    def __init__(self, ground: Ground, view: View, look_azimuth_deg: float, subswath: str) -> None:
+    def __init__(self, ground: Ground, view: View, look_azimuth_deg: float) -> None:
         self.view = view
         self._look_deg = look_azimuth_deg
-        self._subswath = subswath
         self._height_m = view.at_facets(ground.height_m)
-        self._texture = view.at_facets(ground.texture)
+        texture = view.at_facets(ground.texture)
+        self._texture = (texture / texture.std()).astype(np.float32)  # interpolation has smoothed it
         covers = {cover: view.at_facets(share) for cover, share in ground.covers.items()}
         self._bare = {
             (band, season): self._mixed(covers, band, season) for band in BANDS for season in (0.0, 1.0)
@@ -77,7 +71,7 @@ class Surface:
         self._lakes = [self._lake(shore, gusts) for shore in ground.shores]
 
     def _mixed(self, covers: dict[CoverClass, Float], band: str, season: float) -> Float:
-        """Linear power (1) of dry, snow-free ground at every facet; `season` is 0 in spring and 1 in summer."""
+        """Linear power (1) of dry, snow-free ground at every facet; `season`: 0 in spring, 1 in summer."""
         whole = np.zeros(self._texture.shape, np.float32)
         for cover, share in covers.items():
             whole += share * self._level(cover, band) * from_db(season * levels.SUMMER_DB.get(cover, 0.0))
@@ -86,12 +80,10 @@ class Surface:
     def _level(self, cover: CoverClass, band: str) -> Float:
         """Linear power (1) of a class at every facet: its level, its texture, and what its slope leaves."""
         level = LEVELS[cover]
-        slope = level.slope_db_per_deg_vv if band == "vv" else level.slope_db_per_deg_vh
+        mean_db, slope = level.vv_db if band == "vv" else level.vh_db, _slope(level, band)
         local_deg = self.view.incidence_deg - self.view.steepness_deg
-        tilt_deg = np.clip(local_deg - levels.INCIDENCE_DEG, -30, 30)
-        varied = from_db(level.at_db(band) + slope * tilt_deg) * texture_factor(
-            self._texture, level.texture_db
-        )
+        tilt_deg = np.clip(local_deg - levels.REFERENCE_INCIDENCE_DEG, -30, 30)
+        varied = from_db(mean_db + slope * tilt_deg) * texture_factor(self._texture, level.texture_db)
         return varied.astype(np.float32)
 
     def _lake(self, shore: Shore, gusts: Float) -> _Lake:
@@ -100,9 +92,8 @@ class Surface:
         at = np.flatnonzero(offshore_m < REACH_M)
         calving_m, bank = (view.at_facets(field)[at] for field in (shore.calving_m, shore.bank))
         near = Shore(shore.basin, offshore_m[at], calving_m, bank, view.at_facets(shore.freeze_rank)[at])
-        steep = expit((view.steepness_deg[at] - STEEP_SHORE_DEG) / 3)
-        echo = steep * from_db(levels.SHORE_DB) * texture_factor(self._texture[at], levels.SHORE_TEXTURE_DB)
-        return _Lake(at, near, gusts[at], self._texture[at], echo.astype(np.float32))
+        steep = expit((view.steepness_deg[at] - levels.DOUBLE_BOUNCE_SLOPE_DEG) / 3)
+        return _Lake(at, near, gusts[at], self._texture[at], steep.astype(np.float32))
 
     def look(self, day: date, lakes: Sequence[LakeDays], weather: Weather) -> dict[str, Float]:
         """Image of one pass, as an ideal radar would see it.
@@ -135,34 +126,37 @@ class Surface:
             away_m = distance_m(lake.shore, stand)
             water = coverage(away_m, 2 * FACET_M)
             # Wall and water answer together within some metres of the edge; ice on the lake ends it.
-            edge = np.where(away_m < levels.SHORE_M, lake.echo * (1 - ice.fraction), 0)
+            edge = lake.echo * np.exp(-((away_m / levels.DOUBLE_BOUNCE_WIDTH_M) ** 2)) * (1 - ice.fraction)
             for band in BANDS:
-                land = facets[band][lake.at]
-                land = land * np.maximum(1, edge)
+                land = facets[band][lake.at] + edge * from_db(levels.DOUBLE_BOUNCE_DB[band])
                 facets[band][lake.at] = (1 - water) * land + water * self._wet(lake, ice, weather, band)
         return {band.upper(): self.view.image(power.astype(np.float32)) for band, power in facets.items()}
 
     def _wet(self, lake: _Lake, ice: Ice, weather: Weather, band: str) -> Float:
         """Linear power (1) of water and ice at the facets of a lake."""
         wind = weather.wind_m_per_s * np.maximum(0.05, 1 + GUST_SHARE * lake.gusts)
-        upwind_deg, subswath = self._look_deg - weather.wind_to_deg, self._subswath
-        table_db = [
-            levels.water_db(band, float(one), self.view.incidence_deg, upwind_deg, subswath=subswath)
-            for one in WIND_TABLE_M_PER_S
-        ]
-        open_water = from_db(np.interp(wind, WIND_TABLE_M_PER_S, table_db))
+        upwind_deg = self._look_deg - weather.wind_to_deg
+        open_water = from_db(levels.water_db(band, wind, self.view.incidence_deg, upwind_deg))
         if ice.fraction <= 0:
             return open_water
         rank, level = lake.shore.freeze_rank, LEVELS[CoverClass.LAKE_ICE]
         sheet = expit((ice.fraction - rank) / ICE_EDGE) if ice.fraction < 1 else np.ones_like(rank)
-        frozen_db = levels.lake_ice_db(band, ice.age, self.view.incidence_deg) + ice.offset_db
-        frozen = from_db(frozen_db) * texture_factor(lake.texture, level.texture_db)
+        new_db, old_db = levels.ICE[band]
+        frozen_db = new_db + (old_db - new_db) * ice.age + ice.offset_db + levels.MELTING_DB * ice.is_thawing
+        tilt_db = _slope(level, band) * (self.view.incidence_deg - levels.REFERENCE_INCIDENCE_DEG)
+        frozen = from_db(frozen_db + tilt_db) * texture_factor(lake.texture, level.texture_db)
         near_edge = np.clip(1 - np.abs(rank - ice.fraction) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
         slush = near_edge * (sheet if ice.is_thawing else 1 - sheet)
-        slush_db = LEVELS[CoverClass.FRAZIL].at_db(band, self.view.incidence_deg)
+        frazil = LEVELS[CoverClass.FRAZIL]
+        slush_db = frazil.vv_db if band == "vv" else frazil.vh_db
         mixed = sheet * frozen + (1 - sheet) * open_water
         found: Float = ((1 - slush) * mixed + slush * from_db(slush_db)).astype(np.float32)
         return found
+
+
+def _slope(level: Level, band: str) -> float:
+    """Change with the incidence angle, dB per degree."""
+    return level.slope_db_per_deg_vv if band == "vv" else level.slope_db_per_deg_vh
 
 
 def _doy(day: date) -> int:
@@ -179,39 +173,3 @@ def texture_factor(unit: Float, texture_db: float) -> Float:
     spread = np.log(10) / 10 * texture_db
     factor: Float = np.exp(spread * unit - spread**2 / 2).astype(np.float32)
     return factor
-
-
-def measured(power: Float, subswath: str, rng: np.random.Generator) -> Float:
-    """What is measured of a power: noise taken off look by look, speckle, now and then an exact 0; NaN stays.
-
-    Parameters
-    ----------
-    power
-        (y, x), above 0 (1, linear power), of either band.
-    subswath
-        ``IW1`` to ``IW3``: the noise is the sub-swath's.
-    rng
-        Drawn from.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        (y, x), 0 and above (1, linear power).
-    """
-    noise = 10 ** (levels.NOISE_DB[subswath] / 10)
-    mean, looks, zeros = levels.after_noise(np.nan_to_num(power, nan=1.0), noise)
-    seen = mean * speckle(looks, rng)
-    seen[rng.random(power.shape, dtype=np.float32) < zeros] = 0.0
-    found: Float = np.where(np.isnan(power), np.nan, np.maximum(seen, 0)).astype(np.float32)
-    return found
-
-
-def speckle(looks: NDArray[np.floating[Any]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Factor of mean 1 and variance 1/`looks`, (y, x), correlated between neighbours as the product's pixels are."""
-    down, across = np.asarray(levels.KERNEL_Y), np.asarray(levels.KERNEL_X)
-    fine_looks = looks * float((down**2).sum() * (across**2).sum())
-    fine = rng.standard_gamma(fine_looks) / fine_looks
-    smooth: NDArray[np.float64] = correlate1d(
-        correlate1d(fine, down, axis=0, mode="wrap"), across, axis=1, mode="wrap"
-    )
-    return smooth

@@ -1,4 +1,4 @@
-"""Tracks and bursts of Sentinel-1 over the central Himalaya: when it passes, where it looks, at which angle."""
+"""Tracks and bursts of Sentinel-1 over the central Himalaya: when it passes, where it looks, how steeply."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BURST_S = 2.758277
 SUBSWATH_S = 0.93
 """From a burst of one sub-swath to that of the next one on the same line, seconds, about a third of it."""
 INCIDENCE_DEG = {"IW1": (30.86, 36.59), "IW2": (36.47, 41.85), "IW3": (41.75, 46.00)}
-"""Near and far edge of the sub-swaths at the lowest orbit (Sentinel-1 User Handbook, interferometric wide)."""
+"""Near and far edge of the sub-swaths at the lowest orbit (Sentinel-1 User Handbook)."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ TRACKS = {
         Track(158, "ascending", 80.0, 5, timedelta(hours=12, minutes=30, seconds=30), 337390, 32644),
     )
 }
-"""Phases and minutes from 135 acquisition times of 2015 to 2025; track 48's phase is derived from the orbit. The
-zones follow the rule of OPERA's burst database; tracks 19, 92 and 158 meet at the edge of zones 44 and 45."""
+"""Phases and minutes from 135 acquisition times of 2015 to 2025; track 48's phase is derived from the orbit.
+The zones follow the rule of OPERA's burst database; tracks 19, 92 and 158 meet at the edge of two zones."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from glaciolake.catalog.simulate.bursts import Burst, Track
 REPEAT_DAYS = 12
 PHASE_EPOCH = date(2020, 1, 1)
 LATENCY_H = ((0.8, 7.5, 0.75), (0.2, 70.0, 1.2))
-"""Share, median (hours) and log spread of prompt and of slow products: together a median of 9 to 11 hours, 3 for the
-quickest tenth and 54 to 175 for the slowest, as recorded of 2024 and 2025."""
+"""Share, median (hours) and log spread of prompt and of slow products: together a median of 9 to 11 hours, 3
+for the quickest tenth and 54 to 175 for the slowest, as recorded of 2024 and 2025."""
 LATENCY_MIN_H = 1.5
 REPROCESSED_SHARE = 0.015
 """Of the granules, how many are made once more, with another calibration; assumed."""
@@ -48,8 +48,8 @@ SENSORS = (
     Sensor("S1B", date(2016, 9, 26), date(2021, 12, 22), 6, 0.4),
     Sensor("S1C", date(2025, 3, 26), date(2099, 12, 31), 6, 0.05),
 )
-"""First and last days as published. The six days between the satellites hold for 1A and 1B and are assumed for 1C; the
-missed shares are assumed: what the observation plan left out over the Himalaya was not at hand."""
+"""First and last days as published. The six days between the satellites hold for 1A and 1B and are assumed
+for 1C; the missed shares are assumed: what the plan of observations left out there was not at hand."""
 
 
 @dataclass(frozen=True, order=True)
@@ -72,7 +72,7 @@ class Due:
 
 
 def passes_due(track: Track, start: date, end: date, seed: int) -> list[Due]:
-    """Passes of a track from `start` to before `end`, sorted: the same ones whatever `start` is."""
+    """List the passes of a track from `start` to before `end`, sorted: the same ones whatever `start` is."""
     due = []
     for sensor in SENSORS:
         first = PHASE_EPOCH + timedelta(days=track.phase_days + sensor.offset_days)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-
 from scipy.special import gamma
 
 from glaciolake.catalog.simulate.levels import (
@@ -14,7 +13,6 @@ from glaciolake.catalog.simulate.levels import (
     FREEZE_UP,
     ICE_SPREAD_DB,
     LAKE_WIND_M_PER_S,
-    LAKE_WIND_SHAPE,
 )
 from glaciolake.catalog.simulate.truth import State
 
@@ -25,6 +23,10 @@ REOPENED_SHARE = 0.5
 """In how many winters a storm opens a freezing lake again for some days."""
 OPEN_BELOW, FROZEN_ABOVE = 0.1, 0.9
 """Shares of ice between which a lake freezes or thaws."""
+
+
+STORM_SHARE, STORM = 0.04, 2.2
+"""Share of passes in a storm, and how much stronger it blows; assumed."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,10 @@ def weather_on(day: date, is_evening: bool, key: tuple[int, ...]) -> Weather:
     rng = np.random.default_rng([*key, day.toordinal(), int(is_evening)])
     doy = day.timetuple().tm_yday
     summer = np.cos(2 * np.pi * (doy - 205) / 365.25)  # 1 in late July, -1 in late January
-    hour = "evening" if is_evening else "morning"
-    shape = LAKE_WIND_SHAPE[hour]
-    wind = float(LAKE_WIND_M_PER_S[hour] / gamma(1 + 1 / shape) * rng.weibull(shape))
+    mean, shape = LAKE_WIND_M_PER_S["evening" if is_evening else "morning"]
+    wind = float(mean / gamma(1 + 1 / shape) * rng.weibull(shape))
+    if rng.random() < STORM_SHARE:
+        wind *= STORM
     storm_m = 350 * rng.standard_normal()
     return Weather(
         wind,

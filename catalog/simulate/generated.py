@@ -13,7 +13,7 @@ PLACES = tuple(
     for row in range(6)
     for column in range(8)
 )
-"""Centres (lon, lat), degrees: a lattice of 10 km by 9 km over Khumbu and Rolwaling, which three tracks cover."""
+"""Centres (lon, lat), degrees: a lattice of 11 km by 9 km over Khumbu and Rolwaling, under three tracks."""
 TRACKS = (12, 85, 121)
 STEEPEST_LOOK_DEG = 31.0
 HIDDEN_SHARE = 0.3

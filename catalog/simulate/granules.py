@@ -65,8 +65,8 @@ def inside_footprint(burst: Burst, frame: Frame) -> NDArray[np.bool_]:
     x, y = to_grid.transform(corners[:, 0], corners[:, 1])
     at_px = (np.arange(frame.size_px) + 0.5) * SPACING_M
     grid_x, grid_y = np.meshgrid(frame.left_m + at_px, frame.top_m - at_px)
-    inside: NDArray[np.bool_] = shapely.contains_xy(shapely.Polygon(np.column_stack([x, y])), grid_x, grid_y)
-    return inside
+    outline = shapely.Polygon(np.column_stack([x, y]))
+    return np.asarray(shapely.contains_xy(outline, grid_x, grid_y), bool)
 
 
 def granule_name(burst: Burst, sensor: str, start: datetime, made: datetime) -> str:
@@ -93,8 +93,8 @@ def write_layers(
     lattice
         The burst's grid.
     layers
-        Name -> (y, x): gamma nought, 0 and above (1, linear power), or an angle or factor, float32, NaN no data;
-        ``mask``: uint8, 255 no data.
+        Name -> (y, x): gamma nought, 0 and above (1, linear power), or an angle or factor, float32, NaN no
+        data; ``mask``: uint8, 255 no data.
     tags
         GeoTIFF tags, the same for each layer.
     """
@@ -131,8 +131,8 @@ def damage(folder: Path, name: str, kind: str) -> None:
     folder, name
         Where it lies, and what it is called.
     kind
-        ``truncated`` cuts the end off VV, ``html`` puts a login page in its place, ``crs`` gives VV another UTM
-        zone, ``nan`` takes all values from VV and VH.
+        ``truncated`` cuts the end off VV, ``html`` puts a login page in its place, ``crs`` gives VV another
+        UTM zone, ``nan`` takes all values from VV and VH.
     """
     path = folder / f"{name}_VV.tif"
     if kind == "truncated":

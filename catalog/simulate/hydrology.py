@@ -94,7 +94,7 @@ class Span:
 def spans_of(basin: Basin) -> Iterator[Span]:
     """Events of a basin as people name them; what was before `sites.EPOCH` is none."""
     told = [event for event in basin.events if event.first_day > EPOCH]
-    for kind, group in groupby(
+    for _, group in groupby(
         told, key=lambda event: event.kind if event.kind == "landslide_dam" else id(event)
     ):
         events: list[Event] = list(group)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glaciolake.catalog.simulate.backscatter import Surface, measured
+from glaciolake.catalog.simulate.backscatter import Surface, from_db
 from glaciolake.catalog.simulate.bursts import Burst, bursts_over
 from glaciolake.catalog.simulate.calendar import (
     REPROCESSED_DAYS,
@@ -25,7 +25,6 @@ from glaciolake.catalog.simulate.climate import Weather, weather_on
 from glaciolake.catalog.simulate.granules import (
     Lattice,
     Layer,
-    damage,
     granule_name,
     inside_footprint,
     lattice_of,
@@ -33,9 +32,11 @@ from glaciolake.catalog.simulate.granules import (
     write_layers,
 )
 from glaciolake.catalog.simulate.lake_days import lake_days, number_of
+from glaciolake.catalog.simulate.levels import noise_db
 from glaciolake.catalog.simulate.order import Order, find_site
 from glaciolake.catalog.simulate.radar import FILL, VALID, Frame, View, frame_of, view_ground
 from glaciolake.catalog.simulate.sites import Site
+from glaciolake.catalog.simulate.speckle import measured
 from glaciolake.catalog.simulate.static_layers import static_layers
 from glaciolake.catalog.simulate.tags import tags_of
 from glaciolake.catalog.simulate.terrain import Ground, build_ground
@@ -117,7 +118,7 @@ def patch_of(burst: Burst, name: str, seed: int) -> Patch:
     """Look at one site from one burst."""
     ground = ground_of(name, seed)
     frame, view = view_of(burst, name, seed)
-    surface = Surface(ground, view, burst.track.look_azimuth_deg, burst.subswath)
+    surface = Surface(ground, view, burst.track.look_azimuth_deg)
     return Patch(ground.site, frame, view, surface, inside_footprint(burst, frame))
 
 
@@ -161,14 +162,35 @@ def _write_pass(task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ..
     again = bool(rng.random() < REPROCESSED_SHARE) or (task.first and due == task.dues[0])
     later = timedelta(days=int(rng.integers(*REPROCESSED_DAYS)))
     broken = _damage_of(order, float(rng.random()))
+    shot = _Shot(task, due.sensor, start, lattice)
     layers = _layers(task, due, lattice, patches, rng)
     if again:
-        old = {key: value * np.float32(10 ** (OLD_CALIBRATION_DB / 10)) for key, value in layers.items()
-               if key != "mask"} | {"mask": layers["mask"]}  # fmt: skip
-        yield _write_granule(task, due, lattice, old, (start, made), superseded=True)
+        off = np.float32(10 ** (OLD_CALIBRATION_DB / 10))
+        old = {name: values if name == "mask" else values * off for name, values in layers.items()}
+        yield shot.write(made, old, superseded=True)
         made += later
-    one = _write_granule(task, due, lattice, layers, (start, made), damaged=broken)
-    yield one
+    yield shot.write(made, layers, damaged=broken)
+
+
+class _Shot(NamedTuple):
+    """One acquisition of a burst, which may be processed more than once."""
+
+    task: Task
+    sensor: str
+    start: datetime
+    lattice: Lattice
+
+    def write(
+        self, made: datetime, layers: dict[str, Layer], *, superseded: bool = False, damaged: str = ""
+    ) -> Made:
+        """Write one processing of it, whole; `damaged` says how it is to be broken later."""
+        burst = self.task.burst
+        name = granule_name(burst, self.sensor, self.start, made)
+        folder = Path(self.task.folder, "scenes", burst.id)
+        tags = tags_of(burst, self.lattice, self.sensor, self.start, made)
+        write_layers(folder, name, self.lattice, layers, tags)
+        latency_h = round((made - self.start).total_seconds() / 3600, 3)
+        return Made(name, burst.id, self.sensor, self.start, made, latency_h, superseded, damaged)
 
 
 def _damage_of(order: Order, drawn: float) -> str:
@@ -178,20 +200,6 @@ def _damage_of(order: Order, drawn: float) -> str:
             return kind
         drawn -= share
     return ""
-
-
-def _write_granule(
-    task: Task, due: Due, lattice: Lattice, layers: dict[str, Layer], times: tuple[datetime, datetime],
-    *, superseded: bool = False, damaged: str = "",
-) -> Made:  # fmt: skip
-    start, made = times
-    name = granule_name(task.burst, due.sensor, start, made)
-    folder = Path(task.folder, "scenes", task.burst.id)
-    write_layers(folder, name, lattice, layers, tags_of(task.burst, lattice, due.sensor, start, made))
-    if damaged:
-        damage(folder, name, damaged)
-    latency_h = round((made - start).total_seconds() / 3600, 3)
-    return Made(name, task.burst.id, due.sensor, start, made, latency_h, superseded, damaged)
 
 
 def _layers(
@@ -207,7 +215,8 @@ def _layers(
         weather = weather_of(patch.site, task.burst, due.day, task.order.seed)
         truth = patch.surface.look(due.day, lakes, weather)
         for band, power in truth.items():
-            bands[band][place] = np.where(patch.inside, measured(power, task.burst.subswath, rng), np.nan)
+            noise = float(from_db(noise_db(band.lower(), patch.view.incidence_deg)))
+            bands[band][place] = np.where(patch.inside, measured(power, noise, rng), np.nan)
         mask[place] = np.where(patch.inside, patch.view.mask, FILL)
     return {**bands, "mask": mask}
 

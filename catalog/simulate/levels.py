@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REFERENCE_INCIDENCE_DEG = 39.0
-"""Angle between ray and ground's normal at which `LEVELS` hold: the middle of sub-swath IW2 on flat ground."""
+"""Angle between ray and ground's normal at which `LEVELS` hold: on flat ground, the middle of IW2."""
 
 
 class CoverClass(StrEnum):
@@ -42,12 +42,13 @@ class Level:
     Attributes
     ----------
     vv_db, vh_db
-        Mean gamma nought at `REFERENCE_INCIDENCE_DEG`, dB.
+        Mean gamma nought at `REFERENCE_INCIDENCE_DEG`, dB. With lognormal texture the median of an area lies
+        0.115 ``texture_db`` squared below.
     texture_db
         Standard deviation of what varies slowly within the class, dB; see `TEXTURE_M`.
     slope_db_per_deg_vv, slope_db_per_deg_vh
-        Change with the local incidence angle that terrain correction leaves, dB per degree. On land: shores that
-        face the radar are 1.5 to 3 dB brighter, 60 to 200 m inland, than those that look away, 50 degrees apart.
+        Change with the local incidence angle that terrain correction leaves, dB per degree. On land: shores
+        that face the radar are 1.5 to 3 dB brighter, 60 to 200 m inland, than those that look away.
     source
         Where the numbers come from.
     """
@@ -61,43 +62,42 @@ class Level:
 
 
 _RATIO = (
-    "VH: 8.75 dB less, as in published statistics of Sentinel-1 chips over glacial lakes of High Mountain Asia "
-    "(CryoSentinel: -9.25 and -18.00 dB); the two driest land crops have 9.2 and 9.4"
+    "VH: 8.75 dB less, as in published statistics of Sentinel-1 chips over glacial lakes of High Mountain "
+    "Asia (CryoSentinel: -9.25 and -18.00 dB); the two driest land crops have 9.2 and 9.4"
 )
 
 LEVELS: Mapping[CoverClass, Level] = {
     CoverClass.ROCK: Level(
-        -6.5, -15.3, 2.6, -0.05, -0.05,
-        "VV: slopes over 150 m from Chamlang, medians -6.2 (T012, n=25) and -7.0 dB (T121, n=23) in all "
-        f"months. {_RATIO}.",
+        -4.7, -13.4, 3.6, -0.08, -0.08,
+        "VV: slopes over 150 m from Chamlang, medians from January to April -5.5 to -6.6 dB (T012, T121, "
+        f"n=17). {_RATIO}.",
     ),
     CoverClass.DEBRIS: Level(
-        -8.2, -17.0, 2.8, -0.05, -0.05,
-        "VV: the box around the pond on Ngozumpa Glacier, -7.6 dB in summer and -9.1 from January to May "
-        f"at 34 to 39 degrees, 1.5 dB less at 46 (T012, T085, T121, n=66). {_RATIO}.",
+        -7.4, -16.1, 3.8, -0.08, -0.08,
+        "VV: the box around the pond on Ngozumpa Glacier, medians from January to April -8.8 to -9.5 dB "
+        f"at 34 to 39 degrees (T012, T121, n=17), 1.7 dB less at 46 (T085, n=8). {_RATIO}.",
     ),
     CoverClass.MORAINE: Level(
-        -7.5, -16.2, 2.4, -0.05, -0.05,
-        "VV: 60 to 200 m from Tsho Rolpa's near shore, -7.0 to -7.9 dB in summer, and its slopes in all "
-        f"months, -6.5 to -8.2 (T085, T121, n=45). {_RATIO}.",
+        -6.5, -15.2, 3.4, -0.08, -0.08,
+        "VV: slopes of Tsho Rolpa, medians from January to April -6.5 to -8.2 dB (T085, T121, n=17); 60 "
+        f"to 200 m from its near shore, -7.0 to -7.9 in summer. {_RATIO}.",
     ),
     CoverClass.GLACIER_ICE: Level(
-        -10.5, -17.5, 2.0, -0.05, -0.05,
+        -10.5, -17.5, 2.5, -0.08, -0.08,
         "Unverified: between dry ground and wet snow. No scene at hand shows clean ice; that ice is "
         "darkest in summer, when it melts, is published (ice aprons in C band: Frontiers in Remote "
         "Sensing 2022, 930021).",
     ),
     CoverClass.DRY_SNOW: Level(
-        -7.5, -15.5, 2.4, -0.05, -0.05,
-        "VV: dry snow is nearly transparent; slopes of Tilicho in March, -6.3 to -7.1 dB (T019, T092, "
-        "T158, n=11), a little less where the ground below is darker. VH: nearer to VV than on bare "
-        "ground, as it rises with depth (Jans et al. 2024, Remote Sensing of Environment, 114477); by how "
-        "much is unverified.",
+        -5.6, -13.6, 3.4, -0.08, -0.08,
+        "VV: dry snow is nearly transparent; slopes of Tilicho in March, medians -6.3 to -7.1 dB (T019, "
+        "T092, T158, n=10). VH: nearer to VV than on bare ground, as it rises with depth (Jans et al. "
+        "2024, Remote Sensing of Environment, 114477); by how much is unverified.",
     ),
     CoverClass.WET_SNOW: Level(
-        -11.2, -19.0, 2.4, -0.05, -0.05,
-        "VV: slopes of Tilicho, -11.0 dB in April on T158 (n=2) against -7.1 in March and -7.0 in July, "
-        "-10.1 in May on T019 (n=4) against -7.1 in March: 3 to 4 dB less; maps of wet snow use a "
+        -9.3, -17.3, 3.4, -0.08, -0.08,
+        "VV: slopes of Tilicho, medians -11.0 dB in April on T158 (n=2) against -7.1 in March and -7.0 in "
+        "July, -10.1 in May on T019 (n=4) against -7.1 in March: 3 to 4 dB less; maps of wet snow use a "
         "threshold of -2 to -3 dB (Nagler et al. 2016, Remote Sensing 8(4) 348, number unverified). VH: "
         "as far below dry snow.",
     ),
@@ -113,7 +113,7 @@ LEVELS: Mapping[CoverClass, Level] = {
         "and -13.5 at most in IW2.",
     ),
     CoverClass.LAKE_ICE: Level(
-        -13.2, -21.5, 1.4, -0.25, -0.1,
+        -12.8, -21.2, 2.0, -0.25, -0.1,
         "VV: ice before it melts; brightest medians of March and April at Tsho Rolpa, Chamlang and "
         "Tilicho, -12.1 to -13.5 dB, but -19 to -20 on two of Gokyo's tracks. Slope: Tilicho in March, "
         "-13.0 dB at 32 degrees, -14.4 and -16.3 at 44 and 43. VH: unverified, 8.3 dB below.",
@@ -127,28 +127,30 @@ LEVELS: Mapping[CoverClass, Level] = {
 }  # fmt: skip
 """Class -> level."""
 
-SUMMER_DB = {CoverClass.ROCK: 0.0, CoverClass.DEBRIS: 1.5, CoverClass.MORAINE: 0.9}
-"""July to September less January to April, VV: Chamlang -0.6 to 0, Ngozumpa 1.3 to 2.2, Tsho Rolpa 0.6 to 1.6
-dB, Gokyo with its grass, which is no class, 1.9 to 3.3. VH is taken to do the same; unverified."""
+SUMMER_DB = {CoverClass.ROCK: -0.4, CoverClass.DEBRIS: 1.5, CoverClass.MORAINE: 0.9}
+"""July to September less January to April, VV: Chamlang -0.9 to -0.2, Ngozumpa 1.3 to 2.2, Tsho Rolpa 0.6 to
+1.6 dB, Gokyo with its grass, which is no class, 1.9 to 3.3. VH is taken to do the same; unverified."""
 TEXTURE_M = 50.0
-"""Where the correlation of texture has fallen to a third: 0.30 to 0.56 at 40 m, 0.00 to 0.15 at 100 m, with
-standard deviations of 1.8 to 3.4 dB (summer means of 10 tracks, less their mean over 400 m); what terrain
+"""Where the correlation of texture has fallen to a third: in summer means of chips over 10 tracks, less their
+mean over 400 m, it is 0.30 to 0.56 at 40 m and 0.00 to 0.15 at 100 m, with standard deviations of 1.8 to 3.4
+dB. Levels have more, for the filter of the chips leaves about three quarters of it (simulated); what terrain
 leaves is in it."""
 
-ICE = {"vv": (-18.0, -13.2), "vh": (-27.0, -21.5)}
-"""New and old lake ice. VV: medians over lakes and tracks are -16.9 dB in January, -15.8 in February, -14.5
-in March, -13.1 on the ice that is left in April; new ice, before the first scene of January, is extrapolated.
-Bubbles and cracks brighten it (Jeffries et al., ERS-1 near Barrow). VH is unverified."""
+ICE = {"vv": (-17.6, -12.8), "vh": (-26.8, -21.2)}
+"""New and old lake ice. VV: medians over lakes and tracks are -16.9 dB in January (n=11), -15.8 in February
+(10), -14.5 in March (30) and -13.1 on the ice that is left in April; new ice, before the first scene of
+January, is extrapolated. Bubbles and cracks brighten it (Jeffries et al., ERS-1 near Barrow). VH is
+unverified."""
 MELTING_DB = -4.5
 """What water on the ice adds in its last days: May has medians of -17 to -20 dB where April had -13 (Tsho
-Rolpa, Chamlang and Gokyo); how much of that is water between floes is not known."""
+Rolpa, Chamlang, Ngozumpa); how much of that is water between floes is not known."""
 ICE_SPREAD_DB = 1.7
 """Standard deviation of the medians of a lake, track and month about that course, January to March."""
 
 NOISE_DB = {"IW1": -26.6, "IW2": -26.4, "IW3": -26.4}
-"""Noise-equivalent gamma nought of VV and VH: from the looks that VH loses in 7 ocean crops of IW1 (-26.1 to
--26.9) and 1 ocean and 6 land crops of IW2 (-24.9 to -27.5). IW3 was not measured. Specified is a sigma nought
-of -22 dB or better (ESA). It is taken off each single look, not off the mean: see `speckle`."""
+"""Noise-equivalent gamma nought of VV and VH, which the processor takes off each single look and cuts at 0,
+see `speckle`: from the looks that VH loses in 7 ocean crops of IW1 (-26.1 to -26.9) and 1 ocean and 6 land
+crops of IW2 (-24.9 to -27.5). IW3 was not measured. Specified is a sigma nought of -22 dB or better (ESA)."""
 LOOKS = 8.5
 """Equivalent looks, squared mean over variance, of a pixel on even ground far above the noise. Pairs of VV
 scenes more than 300 days apart give 7.5 to 9.3 for 6 land crops of IW2 and 7.6 for one of IW1; what changed
@@ -158,18 +160,19 @@ SPECKLE_KERNEL = {"y": (0.0955, 0.809, 0.0955), "x": (0.05, 0.9, 0.05)}
 0.03 across the corner, 0.01 two away. Measured on logarithms of ratios of those pairs: 0.19 to 0.27, 0.08 to
 0.20 (0.29 in IW1), 0.03 to 0.07, 0.00 to 0.03 (VV and VH, 7 land crops)."""
 
-DOUBLE_BOUNCE_DB = {"vv": -7.5, "vh": -17.0}
+DOUBLE_BOUNCE_DB = {"vv": -4.0, "vh": -13.5}
 DOUBLE_BOUNCE_WIDTH_M = 45.0
-DOUBLE_BOUNCE_SLOPE_DEG = 25.0
+DOUBLE_BOUNCE_SLOPE_DEG = 22.0
 """Power that a steep shore facing the radar adds near the water, how far inland, and from which slope on. VV:
 the ring 20 to 60 m from such shores is 2.9 (Tsho Rolpa T121), 3.2 (Chamlang T012) and 4.2 dB (T085) brighter
 than at the opposite shore; its brightest tenth has -2.8 to 4.8 dB. The slope is assumed; VH is unverified,
 9.5 dB below, as double bounce depolarises little."""
 
-LAKE_WIND_M_PER_S = {"morning": (2.9, 4.5), "evening": (4.5, 4.0)}
+LAKE_WIND_M_PER_S = {"morning": (2.9, 7.0), "evening": (4.5, 7.0)}
 """Mean and Weibull shape of the wind for which `water_db` gives the medians of the lakes from June to
 September: descending passes (n=39) and ascending ones (n=55). It is an equivalent wind: fetch, shelter, the
-filter of the chips and light from the slopes are in it. Spread within a track is 10 to 25 % of the mean."""
+filter of the chips and light from the slopes are in it. The shape leaves room for the wind's direction:
+medians of one track scatter by 0.4 to 1.5 dB (standard deviation), the direction alone makes about 1 dB."""
 VH_RESIDUAL_DB = {"IW1": -30.2}
 """What VH keeps over calm water in one sub-swath: below 4 m/s ocean crops have -29.5 dB in IW1 (n=57), -36.7
 in IW2 (n=12). Why is not known; it does not go with VV. IW3 was not measured."""
@@ -191,9 +194,10 @@ def water_db(
 ) -> NDArray[np.float64]:
     """Gamma nought of open water, dB.
 
-    VV is CMOD5.N (Hersbach 2010), as a least squares fit over 2 to 15 m/s and 31 to 46 degrees with a residual of
-    0.6 dB, on top of calm water. VH is linear in the wind and knows no angle (Vachon and Wolfe 2011); its numbers
-    are those of the ocean crops: -36.7 dB below 4 m/s, -34.9 at 5, -33.2 at 7, -29.9 at 12.
+    VV is CMOD5.N (Hersbach 2010), as a least squares fit over 2 to 15 m/s and 31 to 46 degrees with a
+    residual of 0.6 dB, on top of calm water. VH is linear in the wind and knows no angle (Vachon and Wolfe
+    2011); its numbers are those of the ocean crops: -36.7 dB below 4 m/s, -34.9 at 5, -33.2 at 7, -29.9 at
+    12.
 
     Parameters
     ----------
@@ -208,8 +212,7 @@ def water_db(
     """
     wind = np.maximum(np.asarray(wind_m_per_s, dtype=np.float64), 0.3)
     if band == "vh":
-        residual_db = VH_RESIDUAL_DB.get(subswath(incidence_deg), -99.0)
-        return _sum_db(-38.0 + 0.67 * wind, residual_db)
+        return _sum_db(-38.0 + 0.67 * wind, VH_RESIDUAL_DB.get(subswath(incidence_deg), -np.inf))
     speed = np.log10(wind / 5.0)
     ocean_db = -18.37 + 14.22 * speed + 4.57 * speed**2 + 1.81 * np.cos(2 * np.radians(upwind_deg))
     ocean_db = ocean_db - 0.40 * (incidence_deg - REFERENCE_INCIDENCE_DEG)

@@ -47,8 +47,7 @@ class Order:
 
 def make_order(
     lakes: int | Sequence[str],
-    start: date,
-    end: date,
+    span: tuple[date, date],
     *,
     seed: int = 0,
     profile: str = "himalaya",
@@ -60,7 +59,7 @@ def make_order(
     ----------
     lakes
         Number of sites, or their ids.
-    start, end
+    span
         First day, and the day after the last, UTC; from 2016 to 2039.
     seed
         0 or above.
@@ -74,6 +73,7 @@ def make_order(
     CatalogError
         Where sites, dates, seed or shares make no archive; says which would.
     """
+    start, end = span
     if end <= start:
         raise CatalogError(f"end {end} is not after start {start}; swap them")
     if start < EPOCH or end > LAST:
@@ -115,7 +115,8 @@ def find_site(name: str) -> Site:
     if name.startswith("sim-") and number.isdecimal() and 1 <= int(number) <= len(PLACES):
         return site_of_number(int(number))
     raise UnknownLake(
-        f"the simulated archive has no lake {name!r}; it has {', '.join(SITES)} and sim-01 to sim-{len(PLACES)}"
+        f"the simulated archive has no lake {name!r}; it has {', '.join(SITES)} and sim-01 to "
+        f"sim-{len(PLACES)}"
     )
 
 
@@ -159,5 +160,6 @@ def read_recipe(folder: Path) -> tuple[Order, bool] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError(
-            f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete the folder, or give another"
+            f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete the folder, or give "
+            "another"
         ) from error

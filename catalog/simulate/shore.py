@@ -1,7 +1,7 @@
 """Where the water stands: from level and calving front to coverage, area, volume and outline.
 
-A basin is a signed distance from its mean shore and the slope of its banks; the bed follows from both in closed
-form, so that area, volume and level belong together as they do in nature.
+A basin is a signed distance from its mean shore and the slope of its banks; the bed follows from both in
+closed form, so that area, volume and level belong together as they do in nature.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
+from shapely.geometry.base import BaseGeometry
 
 from glaciolake.catalog.simulate.sites import Basin
 
@@ -70,7 +71,8 @@ class Shore:
 def distance_m(shore: Shore, stand: Stand) -> Float:
     """Signed distance from the water's edge, metres, negative on the water; shape of the shore's arrays."""
     bank_m = shore.offshore_m - beyond_m(shore.bank, shore.basin.depth_m, stand.level_m)
-    return np.maximum(bank_m, shore.calving_m - np.float32(stand.front_m))
+    away_m: Float = np.maximum(bank_m, shore.calving_m - np.float32(stand.front_m))
+    return away_m
 
 
 def beyond_m(bank: Float, depth_m: float, level_m: float) -> Float:
@@ -130,13 +132,13 @@ class FineShore:
         cell_m2 = spacing_m**2
         return float(share.sum(dtype=float)) * cell_m2, float((share * deep_m).sum(dtype=float)) * cell_m2
 
-    def outline(self, stand: Stand) -> shapely.Geometry:
-        """Edge of the water: (Multi)Polygon in columns and rows of the ground's grid; empty where it is dry."""
+    def outline(self, stand: Stand) -> BaseGeometry:
+        """Edge of the water: (Multi)Polygon in columns and rows of the ground's grid; empty where dry."""
         distance = distance_m(self.shore, stand)
         padded = np.pad(distance, 1, constant_values=float(np.abs(distance).max()) + 1)
         lines = contourpy.contour_generator(z=padded).lines(0.0)
-        rings = [shapely.Polygon(line) for line in lines if len(line) > 3]
-        whole = shapely.Polygon()
+        rings = [shapely.Polygon(np.asarray(line)) for line in lines if len(line) > 3]
+        whole: BaseGeometry = shapely.Polygon()
         for ring in sorted(rings, key=lambda ring: -ring.area):  # an island lies in a larger ring
             whole = whole.symmetric_difference(ring.buffer(0))
         at_px = shapely.transform(whole, self._to_ground)
@@ -144,4 +146,5 @@ class FineShore:
 
     def _to_ground(self, fine: NDArray[np.float64]) -> NDArray[np.float64]:
         """Columns and rows of the padded fine grid to those of the ground's grid."""
-        return (fine - 1) / FINE + np.array([self._corner[1], self._corner[0]])
+        at_px: NDArray[np.float64] = (fine - 1) / FINE + np.array([self._corner[1], self._corner[0]])
+        return at_px

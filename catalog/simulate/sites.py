@@ -1,7 +1,7 @@
 """Lakes and valleys of the simulated archive: real places, our own ground.
 
-Position, elevation and area are those of the registry's sources; the shores, walls and depths are as few numbers
-as make the radar geometry come out like the real one. What happens to a lake is its scenario.
+Position, elevation and area are those of the registry's sources; the shores, walls and depths are as few
+numbers as make the radar geometry come out like the real one. What happens to a lake is its scenario.
 """
 
 from __future__ import annotations
@@ -132,13 +132,11 @@ _LEAK = (
     Event("refilling", date(2023, 6, 1), 90, 0.0, "meltwater fills the lake again in one summer"),
 )
 _LHONAK = (
-    Event("partial_drainage", date(2023, 10, 3), 1, -15.0, "the dam breaks after a slide into the lake"),
+    Event("partial_drainage", date(2023, 10, 3), 1, -20.0, "the dam breaks after a slide into the lake"),
 )
 _UPPER = (Event("partial_drainage", date(2024, 8, 16), 1, -4.0, "rock falls into the upper lake"),)
 _LOWER = (
-    Event(
-        "full_drainage", date(2024, 8, 16), 1, -14.0, "the wave of the upper lake breaks the lower one's dam"
-    ),
+    Event("full_drainage", date(2024, 8, 16), 1, -14.0, "the upper lake's wave breaks the lower one's dam"),
 )
 _PUREPU = (
     Event("partial_drainage", date(2023, 7, 12), 3, -4.5, "a tunnel in the ice opens"),
@@ -159,7 +157,7 @@ _SLIDE = (
         date(2021, 6, 18),
         12,
         0.0,
-        "a landslide dams the river below the lake; it is no lake",
+        "a landslide dams the river below the lake, which is no lake",
     ),
     Event("landslide_dam", date(2021, 8, 2), 1, -40.0, "the river cuts through the landslide"),
 )
@@ -180,7 +178,8 @@ SITES = {
         Site("gokyo", "Gokyo (Dudh Pokhari)", 86.6902, 27.9512, 144, (12, 85, 121),
              (Basin("gokyo", 0.44e6, 900, 640, 350, 4728, 40, 0.3),), (Wall(265, 33, 450),)),
         Site("south-lhonak", "South Lhonak", 88.1926, 27.9121, 176, (12, 48),
-             (Basin("south-lhonak", 1.42e6, 2400, 720, 265, 5228, 120, growth_m_per_year=45, events=_LHONAK),),
+             (Basin("south-lhonak", 1.42e6, 2400, 720, 265, 5228, 120, growth_m_per_year=45,
+                    events=_LHONAK),),
              (Wall(10, 48, 480),)),
         Site("thame", "Thame", 86.5774, 27.8229, 152, (12, 85, 121),
              (Basin("thame", 0.044e6, 270, 210, 315, 4718, 15, 0.4, events=_LOWER),

@@ -13,16 +13,17 @@ from glaciolake.catalog.simulate.levels import LOOKS, SPECKLE_KERNEL
 Floats = NDArray[np.float64]
 
 SAMPLES = 14
-"""Single looks behind a pixel: all of them must fall below the noise for an exact 0. Of VH over the ocean 1e-5 to
-1.7e-4 of the pixels are 0, which asks for 12 to 16; of VV 0 to 1.6e-5; over land nothing but 3e-6 of VH in the
-darkest crop (OPERA track 137, 15 bursts, 31 dates: ``docs/measure_levels.py``)."""
+"""Single looks behind a pixel: all of them must fall below the noise for an exact 0. Of VH over the ocean
+1e-5 to 1.7e-4 of the pixels are 0, which asks for 12 to 16; of VV 0 to 1.6e-5; over land nothing but 3e-6 of
+VH in the darkest crop (OPERA track 137, 15 bursts, 31 dates: ``docs/measure_levels.py``)."""
 
 
 def after_noise(signal: NDArray[np.floating[Any]], noise: float) -> tuple[Floats, Floats, Floats]:
     """Take noise off a signal look by look, cutting at 0, in the mean.
 
-    OPERA's processor does so before it averages (opera-adt/RTC, ``apply_slc_corrections``). A single look of mean
-    M, signal and noise N, leaves ``M exp(-N / M)`` and keeps ``1 / (2 exp(N / M) - 1)`` of its looks.
+    OPERA's processor does so before it averages (opera-adt/RTC, ``apply_slc_corrections``). A single look of
+    mean M, signal and noise N, leaves ``M exp(-N / M)`` and keeps ``1 / (2 exp(N / M) - 1)`` of its looks. So
+    calm water never falls below a third of the noise.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Layers of a burst that do not change with time: angles, mask, looks and the factors of terrain correction."""
+"""Layers of a burst that do not change with time: angles, mask, looks and factors of terrain correction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_COSINE = 0.01
 
 
 def static_layers(ground: Ground, frame: Frame, view: View, look_azimuth_deg: float) -> dict[str, Layer]:
-    """Static layers of one site in one burst.
+    """Work out the static layers of one site in one burst.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def static_layers(ground: Ground, frame: Frame, view: View, look_azimuth_deg: fl
     -------
     dict[str, Layer]
         Layer name -> (y, x): ``incidence_angle`` and ``local_incidence_angle`` (degrees), ``number_of_looks``
-        (1), ``rtc_anf_gamma0_to_beta0`` and ``rtc_anf_gamma0_to_sigma0`` (1), float32, no NaN; ``mask`` uint8.
+        (1), ``rtc_anf_gamma0_to_beta0`` and ``rtc_anf_gamma0_to_sigma0`` (1), float32, no NaN; ``mask``
+        uint8.
     """
     local_deg, towards = _local_incidence(ground, frame, look_azimuth_deg, view.incidence_deg)
     theta = np.radians(view.incidence_deg)
@@ -51,7 +52,7 @@ def static_layers(ground: Ground, frame: Frame, view: View, look_azimuth_deg: fl
 
 
 def _area_shown(view: View) -> Float:
-    """Area that the ground shows in each pixel's range cell, over the cell's own; the cotangent on even ground."""
+    """Area that the ground shows in each pixel's range cell, over the cell's own; a cotangent where flat."""
     per_cell = np.asarray(view.to_cells.sum(axis=1), np.float64).ravel() / CELL_M
     read = view.to_map.copy()
     read.data = np.ones_like(read.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -18,6 +19,8 @@ from glaciolake.catalog.simulate.levels import CoverClass
 from glaciolake.catalog.simulate.shore import SPACING_M, Float, Shore, Stand, distance_m
 from glaciolake.catalog.simulate.sites import Basin, Site, Wall
 
+Array = NDArray[np.floating[Any]]
+
 MARGIN_PX = 64
 """Ground around what is imaged, so that walls outside fall into it and a rotated square fits."""
 TURN_PX = 16
@@ -26,7 +29,7 @@ YEARS = 12
 """How many years of a glacier's retreat the trough is long enough for."""
 NO_GLACIER_M = -1e6
 TEXTURE_WIDTH_PX = 0.8
-"""Width of the texture's filter: it keeps half of its variance at 40 m and nothing at 100 m, see `levels.TEXTURE_M`."""
+"""Width of the texture's filter: half of its variance is left at 40 m, none at 100 m, as measured."""
 ICE_CLIFF_M = 18.0
 GLACIER_SLOPE = float(np.tan(np.radians(7)))
 DAM_SLOPE = float(np.tan(np.radians(14)))
@@ -114,7 +117,10 @@ def _shore(
     if basin.growth_m_per_year:
         axis = np.radians(basin.axis_deg)
         along_m = east_m * np.sin(axis) + north_m * np.cos(axis)
-        across_m = east_m * np.cos(axis) - north_m * np.sin(axis)
+        # ice fronts are bowed; beyond the trough that means nothing
+        across_m = np.clip(
+            east_m * np.cos(axis) - north_m * np.sin(axis), -basin.width_m / 2, basin.width_m / 2
+        )
         calving_m = (along_m - front_m + 0.15 * across_m**2 / basin.width_m).astype(np.float32)
     bank = np.full(offshore_m.shape, basin.bank, np.float32)
     for wall in walls:
@@ -132,14 +138,14 @@ def _away(outline: shapely.Polygon, east_m: NDArray[np.float64], north_m: NDArra
     """Distance from a shore, metres, (y, x): to its nearest point of many, 2 m apart at most."""
     edge = shapely.get_coordinates(shapely.segmentize(outline.exterior, 2.0))
     away_m, _ = cKDTree(edge).query(np.column_stack([east_m.ravel(), north_m.ravel()]))
-    return np.asarray(away_m.reshape(east_m.shape), np.float32)
+    return np.asarray(away_m, np.float32).reshape(east_m.shape)
 
 
 def _outline(basin: Basin, rng: np.random.Generator) -> tuple[shapely.Polygon, float]:
     """Shore around (0, 0), metres east and north, as if there were no glacier; and where the front stands.
 
-    What lies before the front has exactly the basin's area; the trough behind it is as long as the glacier goes
-    back in `YEARS`.
+    What lies before the front has exactly the basin's area; the trough behind it is as long as the glacier
+    goes back in `YEARS`.
     """
     angle = np.linspace(0, 2 * np.pi, 160, endpoint=False)
     along, across = np.cos(angle), np.sin(angle)
@@ -197,7 +203,7 @@ def _sunk(height_m: Float, shore: Shore) -> Float:
 
 
 def _covers(site: Site, height_m: Float, towards_glacier: Float, shore: Shore) -> dict[CoverClass, Float]:
-    """Shares of the classes of dry ground, (y, x): steep is rock, near the lake moraine, up the valley ice."""
+    """Shares of the classes of dry ground, (y, x): steep is rock, the rim moraine, up the valley ice."""
     fall = np.hypot(*np.gradient(gaussian_filter(height_m, 1.0), SPACING_M))
     steep = expit((np.degrees(np.arctan(fall)) - 36) / 3)
     out_m = np.maximum(distance_m(shore, Stand(0, 0)), 0)
@@ -219,17 +225,16 @@ def _facing(distance: Float, azimuth_deg: float) -> Float:
     d_down, d_east = np.gradient(gaussian_filter(distance, 3.0))
     azimuth = np.radians(azimuth_deg)
     along = d_east * np.sin(azimuth) - d_down * np.cos(azimuth)
-    return (along / np.maximum(np.hypot(d_down, d_east), 1e-6)).astype(np.float32)
+    return np.asarray(along / np.maximum(np.hypot(d_down, d_east), 1e-6), np.float32)
 
 
 def _sector(facing: Float, from_cosine: float, softness: float) -> Float:
     """0..1: whether the way out of the lake leads into a sector, with soft edges."""
-    share: Float = expit((facing - from_cosine) / softness).astype(np.float32)
-    return share
+    return np.asarray(expit((facing - from_cosine) / softness), np.float32)
 
 
-def _blend(below: Float, above: Float, share: Float) -> Float:
-    return below + share * (above - below)
+def _blend(below: Array, above: Array, share: Float) -> Float:
+    return np.asarray(below + share * (above - below), np.float32)
 
 
 def _fractal(shape: tuple[int, int], rng: np.random.Generator) -> Float:
@@ -243,7 +248,7 @@ def _fractal(shape: tuple[int, int], rng: np.random.Generator) -> Float:
 
 
 def _blobs(shape: tuple[int, ...], widths_px: Sequence[float], rng: np.random.Generator) -> Float:
-    """Noise of mean 0 and standard deviation 1, the sum of equal parts of given correlation widths, pixels."""
+    """Noise of mean 0 and standard deviation 1, the sum of equal parts of given widths, pixels."""
     parts = [gaussian_filter(rng.standard_normal(shape), width) for width in widths_px]
     whole = sum(part / part.std() for part in parts)
     unit: Float = (whole / np.std(whole)).astype(np.float32)

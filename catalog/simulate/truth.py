@@ -1,7 +1,7 @@
-"""What a perfect reading of a simulated archive would find: per lake and day, per pass, per granule, per event.
+"""What a perfect reading of a simulated archive would find: per lake and day, pass, granule and event.
 
-Four tables as Parquet and the outlines as GeoJSON, in the archive's folder ``truth``. The tables are tidy: a row
-an observation, a column a variable, units in the names.
+Four tables as Parquet and the outlines as GeoJSON, in the archive's folder ``truth``. The tables are tidy: a
+row an observation, a column a variable, units in the names.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def read_truth(archive: Path) -> Truth:
         }
     except (OSError, ValueError, KeyError, TypeError, shapely.errors.ShapelyError) as error:
         raise CatalogError(
-            f"{str(archive)!r} holds no whole truth of a simulated archive ({type(error).__name__}: {error}); "
-            "give a folder that 'glaciolake simulate' wrote"
+            f"{str(archive)!r} holds no whole truth of a simulated archive ({type(error).__name__}: "
+            f"{error}); give a folder that 'glaciolake simulate' wrote"
         ) from error
     return Truth(outlines=outlines, **tables)

@@ -32,7 +32,11 @@ FRONT_STEP_M = 8.0
 
 @dataclass(frozen=True)
 class SiteTruth:
-    """What `truth_of_site` finds; a pass does not know its granules yet, but the bursts that hold the lake; `lakes` are entries of the registry."""
+    """What `truth_of_site` finds.
+
+    A pass does not know its granules yet, but the bursts that hold the lake; `lakes` are entries of
+    the registry.
+    """
 
     days: list[Day]
     passes: list[tuple[Pass, tuple[Burst, ...]]]
@@ -78,7 +82,7 @@ class _Seen:
 
 
 def _seen(task: SiteTask, ground: Ground) -> Iterator[tuple[int, _Seen]]:
-    """What each track sees of a site, all its bursts together."""
+    """Tell what each track sees of a site, all its bursts together."""
     held = [burst for burst, names in sites_in(task.order).items() if task.site in names]
     for track in sorted({burst.track.relative_orbit for burst in held}):
         bursts = tuple(burst for burst in held if burst.track.relative_orbit == track)
@@ -128,7 +132,7 @@ class _Lake:
         self, seen: _Seen, days: Mapping[date, Day], order: Order
     ) -> Iterator[tuple[Pass, tuple[Burst, ...]]]:
         """Rows of all passes of one track."""
-        shore = _on_frame(self.ground, self.shore, seen.frame)
+        shore = on_frame(self.ground, self.shore, seen.frame)
         track = seen.bursts[0].track
         for due in passes_due(track, order.start, order.end, order.seed):
             water = coverage(distance_m(shore, self.days.stand(due.day)), SPACING_M)
@@ -183,8 +187,8 @@ def pass_name(track: int, sensor: str, start: datetime, longitude_deg: float) ->
     return f"{track_name(track)}_{sensor}_{start + timedelta(hours=longitude_deg / 15):%Y%m%d}"
 
 
-def _on_frame(ground: Ground, shore: Shore, frame: Frame) -> Shore:
-    """A shore at the pixels of a burst's grid."""
+def on_frame(ground: Ground, shore: Shore, frame: Frame) -> Shore:
+    """Sample a shore at the pixels of a burst's grid."""
     at_m = (np.arange(frame.size_px) - (frame.size_px - 1) / 2) * SPACING_M
     east_m, north_m = np.meshgrid(at_m, -at_m)
     index = frame.ground_index(ground, east_m, north_m)

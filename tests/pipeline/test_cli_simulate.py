@@ -1,0 +1,80 @@
+"""The command that writes a simulated archive, and the chain on what it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+from typer.testing import CliRunner, Result
+
+from glaciolake.catalog.simulate.order import read_recipe
+from glaciolake.pipeline.__main__ import app
+from tests.pipeline.test_cli import fails_with
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> object:
+    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **place) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_an_archive_is_written_and_says_how_to_run_it(tmp_path: Path, scheduler: str) -> None:
+    out = tmp_path / "archive"
+    done = invoke("simulate", str(out), "--lakes", "thame", "--years", "2016", "--scheduler", scheduler)
+    assert done.exit_code == 0, done.output
+    recipe = read_recipe(out)
+    assert recipe is not None and recipe[1]
+    assert str(recipe[0].start) == "2016-04-14" and recipe[0].sites == ("thame",)
+    assert (
+        f"glaciolake run --source {out / 'catalog' / 'catalog.json'} --registry {out / 'lakes.geojson'}"
+        in (done.output.replace("\n", ""))
+    )
+    again = CliRunner().invoke(app, ["simulate", "archive", str(out), "--scheduler", scheduler])
+    assert "is not empty; give a folder that is empty or not there yet" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--years", "-3"), "years '-3': give two, such as 2016-2025"),
+        (("--years", "2014-2015"), "give years from 2016 to 2039"),
+        (("--years", "2020-2018"), "the earlier first"),
+        (("--damage", "html"), "damage 'html': give a kind and a share"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_written(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = CliRunner().invoke(
+        app, ["simulate", str(tmp_path / "a"), *words], terminal_width=200, env={"COLUMNS": "200"}
+    )
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--profile", "andes"], "profile 'andes' is unknown; give one of himalaya"),
+        (["--lakes", "atlantis"], "the simulated archive has no lake 'atlantis'"),
+        (["--lakes", "0"], "0 lakes cannot be simulated"),
+        (["--lakes", "-4"], "-4 lakes cannot be simulated"),
+        (["--seed", "-1"], "seed -1 is negative"),
+    ],
+)
+def test_orders_that_make_no_archive_end_with_a_line(
+    tmp_path: Path,
+    words: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert said in fails_with(["simulate", str(tmp_path / "a"), *words], monkeypatch, capsys)
+    assert not (tmp_path / "a").exists()
