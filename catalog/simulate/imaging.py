@@ -28,6 +28,7 @@ from glaciolake.catalog.simulate.granules import (
     granule_name,
     inside_footprint,
     lattice_of,
+    rounded,
     static_name,
     write_layers,
 )
@@ -166,7 +167,7 @@ def _write_pass(task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ..
     layers = _layers(task, due, lattice, patches, rng)
     if again:
         off = np.float32(10 ** (OLD_CALIBRATION_DB / 10))
-        old = {name: values if name == "mask" else values * off for name, values in layers.items()}
+        old = {name: values if name == "mask" else rounded(values * off) for name, values in layers.items()}
         yield shot.write(made, old, superseded=True)
         made += later
     yield shot.write(made, layers, damaged=broken)
@@ -216,7 +217,7 @@ def _layers(
         truth = patch.surface.look(due.day, lakes, weather)
         for band, power in truth.items():
             noise = float(from_db(noise_db(band.lower(), patch.view.incidence_deg)))
-            bands[band][place] = np.where(patch.inside, measured(power, noise, rng), np.nan)
+            bands[band][place] = rounded(np.where(patch.inside, measured(power, noise, rng), np.nan))
         mask[place] = np.where(patch.inside, patch.view.mask, FILL)
     return {**bands, "mask": mask}
 
@@ -231,7 +232,7 @@ def _write_static(task: Task, lattice: Lattice, patches: tuple[Patch, ...]) -> N
         for name, values in found.items():
             fill = FILL if values.dtype == np.uint8 else np.nan
             whole = layers.setdefault(name, np.full((lattice.rows, lattice.columns), fill, values.dtype))
-            whole[place] = values
+            whole[place] = values if values.dtype == np.uint8 else rounded(values)
     start = datetime.fromisoformat("2014-04-03T00:00:00+00:00")
     tags = tags_of(task.burst, lattice, "S1A", start, start) | {"PRODUCT_TYPE": "RTC-S1-STATIC"}
     write_layers(Path(task.folder, "static", task.burst.id), static_name(task.burst), lattice, layers, tags)
