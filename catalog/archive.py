@@ -36,11 +36,14 @@ class Listed:
         Its rasters.
     footprint
         Outline of the data, lon/lat degrees; None where the reply has none.
+    simulated
+        Whether the reply says that no satellite has seen it.
     """
 
     name: RtcName
     files: Mapping[Band, BandFile]
     footprint: BaseGeometry | None
+    simulated: bool = False
 
     @property
     def outline(self) -> BaseGeometry | None:
@@ -117,7 +120,10 @@ def completed(listed: Iterable[Listed], grids: BurstGrids) -> tuple[list[pystac.
     for burst, lattice in _lattices(by_burst, grids).items():
         for one in by_burst[burst]:
             try:
-                items.append(make_item(one.name, lattice, one.files, footprint=one.outline))
+                item = make_item(one.name, lattice, one.files, footprint=one.outline)
+                if one.simulated:
+                    item.properties["glaciolake:simulated"] = True
+                items.append(item)
             except CatalogError as error:
                 refused.append(Refused(one.name.granule, str(error)))
     return items, refused

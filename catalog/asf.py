@@ -11,7 +11,6 @@ from typing import Any
 import asf_search
 import requests
 from asf_search.exceptions import ASFError, CMRError
-from requests.adapters import HTTPAdapter
 from shapely.geometry import shape
 
 from glaciolake.catalog.addresses import without_secrets
@@ -23,8 +22,10 @@ from glaciolake.catalog.folder import matches
 from glaciolake.catalog.items import BandFile, multihash
 from glaciolake.catalog.names import canonical_burst, cmr_burst, parse_name
 from glaciolake.catalog.request import Found, Refused, Request
-from glaciolake.catalog.retries import retries
+from glaciolake.catalog.retries import PatientAdapter
 
+SIMULATED = "SIMULATED"
+"""Project that a played archive gives its granules, so that nobody takes them for seen."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -107,7 +108,7 @@ class AsfSource:
         if self.session is not None:
             return self.session
         session: requests.Session = asf_search.ASFSession()
-        session.mount("https://", HTTPAdapter(max_retries=retries(self.wait_s, raise_on_status=True)))
+        session.mount("https://", PatientAdapter(self.wait_s, raise_on_status=True))
         return session
 
 
@@ -149,7 +150,12 @@ def _listed(product: Any) -> Listed | Refused:
     hrefs = [told.get("url"), *(told.get("additionalUrls") or ()), *(told.get("s3Urls") or ())]
     published = {entry["Name"]: entry for entry in _distributed(product.umm)}
     files = band_files(name, (_file(href, published) for href in hrefs if href))
-    return Listed(name, files, shape(product.geometry) if product.geometry else None)
+    footprint = shape(product.geometry) if product.geometry else None
+    return Listed(name, files, footprint, SIMULATED in _projects(product.umm))
+
+
+def _projects(umm: dict[str, Any]) -> set[str | None]:
+    return {one.get("ShortName") for one in umm.get("Projects") or ()}
 
 
 def _distributed(umm: dict[str, Any]) -> list[dict[str, Any]]:

@@ -132,15 +132,23 @@ def read_lattice(href: str, credentials: Credentials | None = None) -> Lattice:
     import rasterio
     from rasterio.errors import RasterioError
 
-    login = is_earthdata(href)
+    from glaciolake.catalog.read_again import check_header, read_again
+
+    login, remote = is_earthdata(href), urlsplit(href).scheme not in ("", "file")
     if login and credentials is None:
         raise CredentialsMissing(f"{href} needs an Earthdata login; {HOW_TO}")
     with tempfile.TemporaryDirectory(prefix="glaciolake-") as cookies:
         options = gdal_options(credentials if login else None, Path(cookies))
-        try:
-            with rasterio.Env(**options), rasterio.open(href) as raster:
+
+        def read(more: dict[str, str]) -> Lattice:
+            with rasterio.Env(**options, **more), rasterio.open(href) as raster:
+                if remote:
+                    check_header(raster)
                 code = raster.crs.to_epsg() if raster.crs else None
-                found = Lattice(f"EPSG:{code}", tuple(raster.transform)[:6], tuple(raster.shape))
+                return Lattice(f"EPSG:{code}", tuple(raster.transform)[:6], tuple(raster.shape))
+
+        try:
+            found = read_again(read) if remote else read({})
         except RasterioError as error:
             hint = f" (a login that is not accepted looks like this too; {HOW_TO})" if login else ""
             raise SearchFailed(f"cannot read the header of {href}: {error}{hint}") from error

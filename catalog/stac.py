@@ -25,7 +25,7 @@ from glaciolake.catalog.duplicates import newest
 from glaciolake.catalog.errors import CatalogError, SearchFailed
 from glaciolake.catalog.folder import matches
 from glaciolake.catalog.request import Found, Refused, Request
-from glaciolake.catalog.retries import TIMEOUT_S, retries
+from glaciolake.catalog.retries import TIMEOUT_S, PatientAdapter
 from glaciolake.catalog.stac_items import complete_or_listed
 
 CMR_STAC = "https://cmr.earthdata.nasa.gov/stac/ASF"
@@ -69,7 +69,9 @@ class StacSource:
         CatalogError
             Where the address is no STAC catalogue.
         """
-        io = StacApiIO(timeout=TIMEOUT_S, max_retries=retries(self.wait_s, raise_on_status=False))
+        io = StacApiIO(timeout=TIMEOUT_S)
+        for scheme in ("http://", "https://"):
+            io.session.mount(scheme, PatientAdapter(self.wait_s, raise_on_status=False))
         try:
             with warnings.catch_warnings():
                 # What the server is able to do is judged from its answers, and said as an error.
@@ -117,7 +119,9 @@ class StacSource:
                 f"{self.url} is no STAC catalogue; give a catalog.json or a STAC API's address"
             )
         if any(link.get("rel") == "search" for link in root.get("links", [])):
-            yield from _searched(io, self._search(Client.from_dict(root, href=href), request))
+            client = Client.from_dict(root, href=href)
+            client.set_root(client)  # pystac would fetch what the page calls its root, past proxy and retries
+            yield from _searched(io, self._search(client, request), client)
         else:
             yield from self._walked(io, root, href)
 
@@ -144,14 +148,17 @@ class StacSource:
                 yield item
 
 
-def _searched(io: StacApiIO, search: ItemSearch) -> Iterator[pystac.Item]:
-    """Items of all pages, each once; raises where fewer come than the server counted."""
+def _searched(io: StacApiIO, search: ItemSearch, root: Client) -> Iterator[pystac.Item]:
+    """Items of all pages, each once; raises where fewer come than the server counted.
+
+    They are given their root: pystac would fetch it anew for each of them.
+    """
     seen: set[tuple[str | None, str]] = set()
     matched: int | None = None
     for page in _pages(io, search):
         matched = page.get("numberMatched", (page.get("context") or {}).get("matched", matched))
         for feature in page.get("features", []):
-            item = pystac.Item.from_dict(feature)
+            item = pystac.Item.from_dict(feature, root=root)
             if (item.collection_id, item.id) not in seen:
                 seen.add((item.collection_id, item.id))
                 yield item

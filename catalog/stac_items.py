@@ -54,7 +54,7 @@ def _listed(
     item: pystac.Item, name: RtcName, files: dict[Band, BandFile], footprint: BaseGeometry | None
 ) -> Listed | Refused:
     if name.family == "opera":
-        return Listed(name, files, footprint)
+        return Listed(name, files, footprint, bool(item.properties.get("glaciolake:simulated")))
     if name.family == "opera-static":
         return Refused(item.id, "it holds static layers, which are no image of an acquisition")
     return Refused(

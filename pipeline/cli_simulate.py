@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from glaciolake.pipeline.cli_serve import serve
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -35,6 +37,7 @@ simulate_app = typer.Typer(
     cls=_ArchiveUnlessNamed,
     no_args_is_help=True,
 )
+simulate_app.command()(serve)
 
 
 @simulate_app.command(MAIN)

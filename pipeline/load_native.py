@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from rasterio.windows import Window
 from glaciolake.catalog.addresses import hide_secrets_in_logs
 from glaciolake.catalog.credentials import gdal_options, login_for
 from glaciolake.catalog.granule import Band
+from glaciolake.catalog.read_again import check_header, read_again, status_of
 from glaciolake.pipeline.errors import UnreadableGranule
 from glaciolake.pipeline.grid import LATTICE_TOLERANCE_PX, position_px
 from glaciolake.pipeline.passes import Pass
@@ -30,9 +30,6 @@ from glaciolake.pipeline.passes import Pass
 MASK_FILL = 255
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right, grid pixels
-
-# GDAL remembers for the life of a process that a file could not be opened; this makes it ask again.
-ASK_AGAIN = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/"}
 
 HTTP_REASONS = {
     "401": "the login was refused; try 'glaciolake doctor'",
@@ -195,19 +192,16 @@ def _overlap(lattice: Lattice, shape: tuple[int, ...]) -> Box | None:
 
 
 def _read_window(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Read one window of one file, a remote one twice if need be."""
-    attempts = (
-        [{}] if _local_path(source.href) else [login_for(source.href), login_for(source.href) | ASK_AGAIN]
-    )
-    error: RasterioError | None = None
-    for options in attempts:
-        try:
-            with rasterio.Env(**options) if options else nullcontext():
-                return _read_once(source, box, dtype)
-        except RasterioError as failure:
-            error = failure
-    assert error is not None
-    raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
+    """Read one window of one file; a remote one again where the failure may pass."""
+
+    def read(more: dict[str, str]) -> NDArray[Any]:
+        with rasterio.Env(**login_for(source.href), **more):
+            return _read_once(source, box, dtype)
+
+    try:
+        return _read_once(source, box, dtype) if _local_path(source.href) else read_again(read)
+    except RasterioError as error:
+        raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
 
 
 def _read_once(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -216,6 +210,8 @@ def _read_once(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
     lattice = source.lattice
     window = Window(left - lattice.col_px, top - lattice.row_px, right - left, bottom - top)
     with rasterio.open(source.href) as file:
+        if _local_path(source.href) is None:
+            check_header(file)
         _check(file, source)
         piece: NDArray[Any] = file.read(1, window=window, out_dtype=dtype.name)
         nodata = file.nodata
@@ -271,10 +267,12 @@ def _reason(href: str, error: RasterioError) -> str:
         return "the file is empty; fetch it again"
     if path is not None and _starts_like_html(path):
         return "holds HTML or XML, not a GeoTIFF: a login page saved under its name? fetch it again"
-    code = text.rpartition("HTTP response code: ")[2] if "HTTP response code: " in text else ""
+    status = status_of(error)
     for start, reason in HTTP_REASONS.items():
-        if code.startswith(start):
-            return f"{reason} (HTTP {code})"
+        if status is not None and str(status).startswith(start):
+            return f"{reason} (HTTP {status})"
+    if status is None and "HTTP response code: 30" in text:
+        return f"the archive's signed address did not answer; run again later: {text}"
     if "not recognized" in text:
         return f"not a GeoTIFF (a login page under its name?); fetch it again: {text}"
     return f"damaged or cut short, fetch it again: {text}"

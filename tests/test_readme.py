@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from tests.earthdata import TOKEN, earthdata
+from glaciolake.catalog.simulate.serve.server import served
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -145,14 +145,16 @@ def address_in(scheduler_file: Path) -> str:
 
 def run_archive(block: Block, work: Path) -> None:
     # The archive's hosts are played on loopback with the granules of the demo; the commands stay as they are.
-    with earthdata(work / "demo" / "archive", work / "ca.pem") as archive:
+    with served(work / "demo" / "archive") as archive:
         said = shell(block.text, work, **archive.environment, GLACIOLAKE_CACHE=str(work / "cache"))
-        assert archive.refused == [] and archive.searches > 0 and archive.reads > 0
+        assert archive.refused == [] and archive.leaked == [] and archive.files.refused_logins == 0
+        assert archive.requests["search"] > 0 and archive.requests["signed"] > 0
+        token = archive.options.token
     assert re.search(r"T085 OPERA_L2_RTC-S1_T085\S+ .*vv", said) and "T121 OPERA" in said
-    assert TOKEN not in said
+    assert token not in said
     assert (work / "tsho-rolpa.png").read_bytes().startswith(b"\x89PNG")
     stored = b"".join(path.read_bytes() for path in (work / "lakes.icechunk").rglob("*") if path.is_file())
-    assert len(stored) > 10_000 and TOKEN.encode() not in stored
+    assert len(stored) > 10_000 and token.encode() not in stored
 
 
 Runner = Callable[[Block, Path], None]

@@ -68,17 +68,17 @@ _RATIO = (
 
 LEVELS: Mapping[CoverClass, Level] = {
     CoverClass.ROCK: Level(
-        -4.7, -13.4, 3.6, -0.08, -0.08,
+        -4.9, -13.7, 3.2, -0.08, -0.08,
         "VV: slopes over 150 m from Chamlang, medians from January to April -5.9 (T012, n=8) and -6.3 dB "
         f"(T121, n=9). {_RATIO}.",
     ),
     CoverClass.DEBRIS: Level(
-        -7.4, -16.1, 3.8, -0.08, -0.08,
+        -7.8, -16.6, 3.4, -0.08, -0.08,
         "VV: the box around the pond on Ngozumpa Glacier, medians from January to April -8.9 (T012, n=8) "
         f"and -9.4 dB (T121, n=9) at 34 and 39 degrees, -10.9 at 46 (T085, n=8). {_RATIO}.",
     ),
     CoverClass.MORAINE: Level(
-        -6.5, -15.2, 3.4, -0.08, -0.08,
+        -6.8, -15.5, 3.0, -0.08, -0.08,
         "VV: slopes of Tsho Rolpa, medians from January to April -8.1 (T085, n=8) and -7.5 dB (T121, "
         f"n=9); 60 to 200 m from its near shore, -7.0 to -7.9 in summer. {_RATIO}.",
     ),
@@ -89,13 +89,13 @@ LEVELS: Mapping[CoverClass, Level] = {
         "Sensing 2022, 930021).",
     ),
     CoverClass.DRY_SNOW: Level(
-        -5.6, -13.6, 3.4, -0.08, -0.08,
+        -5.8, -13.8, 3.0, -0.08, -0.08,
         "VV: dry snow is nearly transparent; slopes of Tilicho in March, medians -6.3 to -7.1 dB (T019, "
         "T092, T158, n=10). VH: nearer to VV than on bare ground, as it rises with depth (Jans et al. "
         "2024, Remote Sensing of Environment, 114477); by how much is unverified.",
     ),
     CoverClass.WET_SNOW: Level(
-        -9.3, -17.3, 3.4, -0.08, -0.08,
+        -9.5, -17.5, 3.0, -0.08, -0.08,
         "VV: slopes of Tilicho, medians -11.0 dB in April on T158 (n=2) against -7.1 in March and -7.0 in "
         "July, -10.1 in May on T019 (n=4) against -7.1 in March: 3 to 4 dB less; maps of wet snow use a "
         "threshold of -2 to -3 dB (Nagler et al. 2016, Remote Sensing 8(4) 348, number unverified). VH: "
@@ -119,7 +119,7 @@ LEVELS: Mapping[CoverClass, Level] = {
         "-13.0 dB at 32 degrees, -14.4 and -16.3 at 44 and 43. VH: unverified, 8.3 dB below.",
     ),
     CoverClass.FRAZIL: Level(
-        -11.0, -18.5, 2.0, -0.2, -0.1,
+        -10.0, -17.5, 2.0, -0.2, -0.1,
         "VV: between smooth slush, -16, and rough wet snow, -6 dB (ERS-1 on thin sea ice, 'Effect of "
         "frost flowers, rough saline snow and slush on the ERS-1 SAR backscatter'); the brightest scenes "
         "of any lake, Tilicho in April and May on T019, have medians of -8.8 to -9.3 dB. VH: unverified.",
@@ -160,7 +160,7 @@ SPECKLE_KERNEL = {"y": (0.0955, 0.809, 0.0955), "x": (0.05, 0.9, 0.05)}
 0.03 across the corner, 0.01 two away. Measured on logarithms of ratios of those pairs: 0.19 to 0.27, 0.08 to
 0.20 (0.29 in IW1), 0.03 to 0.07, 0.00 to 0.03 (VV and VH, 7 land crops)."""
 
-DOUBLE_BOUNCE_DB = {"vv": -4.0, "vh": -13.5}
+DOUBLE_BOUNCE_DB = {"vv": -5.0, "vh": -14.5}
 DOUBLE_BOUNCE_WIDTH_M = 45.0
 DOUBLE_BOUNCE_SLOPE_DEG = 22.0
 """Power that a steep shore facing the radar adds near the water, how far inland, and from which slope on. VV:

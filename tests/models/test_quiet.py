@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from glaciolake.catalog.simulate.serve.server import served
 from glaciolake.models import quiet
-from tests.earthdata import earthdata
+from tests.pipeline.chain import write_dates
 
 USE = """
 import sys
@@ -25,7 +26,8 @@ assert sys.modules.get("openvino_telemetry") is None
 def test_using_an_engine_asks_for_no_host(engine: str, tmp_path: Path) -> None:
     switches = ("CI", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY")  # with these they are silent anyway
     outside_ci = {name: value for name, value in os.environ.items() if name not in switches}
-    with earthdata(tmp_path, tmp_path / "ca.pem") as watched:
+    write_dates(tmp_path / "archive", 1)
+    with served(tmp_path / "archive") as watched:
         subprocess.run(
             [sys.executable, "-c", USE, engine],
             env=outside_ci | watched.environment,

@@ -17,6 +17,7 @@ from pytest_httpserver import HTTPServer
 from rasterio.errors import RasterioError
 from shapely.geometry import Polygon
 
+from glaciolake.catalog import read_again
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.granule import Granule
 from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
@@ -112,7 +113,15 @@ def test_a_server_that_stumbles_once_is_asked_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
 
 
-@pytest.mark.usefixtures("no_proxy")
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try everything twice, and remember nothing of other tests."""
+    for waits in ("READ_WAITS_S", "REFUSED_WAITS_S"):
+        monkeypatch.setattr(read_again, waits, (0.0,))
+    monkeypatch.setattr(read_again, "REFUSALS", read_again.Refusals())
+
+
+@pytest.mark.usefixtures("no_proxy", "impatient")
 @pytest.mark.parametrize(
     ("status", "reason"), [(404, "no such file there"), (403, "login was refused"), (500, "the server fails")]
 )
@@ -131,7 +140,7 @@ def test_an_outage_is_named_and_then_forgotten(
         np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
 
 
-@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.usefixtures("no_proxy", "impatient")
 @pytest.mark.parametrize("backend", ["native", "odc"])
 def test_a_login_page_for_a_scene_tells_neither_login_nor_signature(
     httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, backend: Backend

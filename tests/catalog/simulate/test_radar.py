@@ -48,7 +48,7 @@ def test_flat_ground_comes_back_as_it_was_and_unmasked(ground: Grounds) -> None:
 
 
 def test_a_wall_hides_ground_behind_it_and_lays_over_ground_before_it(ground: Grounds) -> None:
-    above_m = np.zeros(ground("thame").height_m.shape)
+    above_m = np.zeros_like(ground("thame").height_m, dtype=float)
     edge = above_m.shape[1] // 2
     above_m[:, edge : edge + 4] += 200.0
     frame, view = seen_from(with_heights(ground("thame"), above_m), 90.0, 40.0)

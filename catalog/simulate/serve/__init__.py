@@ -1,0 +1,1 @@
+"""The simulated archive served like the real one: STAC API, CMR, logins, signed addresses, faults."""

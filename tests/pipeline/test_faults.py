@@ -1,0 +1,254 @@
+"""The chain on an archive that fails: complete in spite of it, or incomplete and said so; never wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asf_search
+import numpy as np
+import pytest
+from distributed import LocalCluster
+from numpy.typing import NDArray
+
+from glaciolake.catalog import read_again
+from glaciolake.catalog.asf import AsfSource
+from glaciolake.catalog.errors import SearchFailed
+from glaciolake.catalog.folder import FolderSource
+from glaciolake.catalog.granule import Band
+from glaciolake.catalog.request import Request
+from glaciolake.catalog.retries import REFUSED_WAITS_S
+from glaciolake.catalog.simulate.serve.options import FAULTS, Options
+from glaciolake.catalog.simulate.serve.server import Served, served
+from glaciolake.catalog.sources import open_source
+from glaciolake.catalog.stac import StacSource
+from glaciolake.catalog.static_catalog import build
+from glaciolake.catalog.store import Store
+from glaciolake.pipeline.config import RunConfig, load_config
+from glaciolake.pipeline.run import Summary, run
+from tests.pipeline.chain import FIRST, SHAPE, lake_power, write_network, write_registry
+from tests.pipeline.scenes import write_granule
+from tests.pipeline.stores import differences
+
+pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")  # half a header, seen, refused
+LAKE, TRACK = "test-tsho", "T121"
+PASSES = 10
+Start = Callable[..., Served]
+Configure = Callable[..., RunConfig]
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **place) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of which each pass has an image and a mask of its own: whatever is lost would show."""
+    archive = tmp_path_factory.mktemp("archive")
+    place = archive / "scenes" / "T121-258662-IW2"
+    place.mkdir(parents=True)
+    for number in range(PASSES):
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[50:60, 60 : 62 + number] = 2  # layover over a part of the lake
+        pixels: dict[Band, NDArray[Any]] = {"vv": lake_power(number, 15 + number / 10), "mask": mask}
+        write_granule(place, FIRST + timedelta(days=12 * number), pixels)
+    build(FolderSource(archive), archive / "catalog")
+    return archive
+
+
+@pytest.fixture(scope="module")
+def configure(scheduler: str, tmp_path_factory: pytest.TempPathFactory) -> Configure:
+    place = tmp_path_factory.mktemp("settings")
+    registry, network = write_registry(place / "lakes.geojson"), write_network(place / "dark.onnx")
+
+    def settings(source: object, store: Path) -> RunConfig:
+        told: dict[str, Any] = {
+            "source": str(source),
+            "store": str(store),
+            "lakes": [LAKE],
+            "registry": registry,
+            "model": str(network),
+            "engine": "onnxruntime",
+            "slices_per_piece": 3,
+            "cluster.scheduler": scheduler,
+        }
+        return load_config(None, told)
+
+    return settings
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, configure: Configure, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Store of a run on the folder itself."""
+    config = configure(folder, tmp_path_factory.mktemp("undisturbed") / "lakes.icechunk")
+    assert run(config).complete
+    return config.store
+
+
+@pytest.fixture
+def start(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Serve the folder, and lead this process there; it waits a tenth as long, and forgets other tests."""
+    monkeypatch.setattr(asf_search, "REPORT_ERRORS", False)
+    monkeypatch.setattr(read_again, "REFUSALS", read_again.Refusals())
+    for waits in ("READ_WAITS_S", "REFUSED_WAITS_S"):
+        shorter = tuple(wait_s / 10 for wait_s in getattr(read_again, waits))
+        monkeypatch.setattr(read_again, waits, shorter)
+    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.05")
+    monkeypatch.setenv(*next(iter(read_again.ASK_AGAIN.items())))
+    monkeypatch.setenv("GLACIOLAKE_CACHE", str(tmp_path / "cache"))
+    with ExitStack() as open_until_the_end:
+
+        def begin(**options: Any) -> Served:
+            told = {"stall_s": 0.2, "retry_after_s": 0, "seed": 3} | options
+            running: AbstractContextManager[Served] = served(folder, Options(**told))
+            archive = open_until_the_end.enter_context(running)
+            for name, value in archive.environment.items():
+                monkeypatch.setenv(name, value)
+            return archive
+
+        yield begin
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try twice, so that what fails for ever is known soon."""
+    monkeypatch.setattr(read_again, "READ_WAITS_S", (0.01,))
+    monkeypatch.setattr(read_again, "REFUSED_WAITS_S", (0.01,))
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "1")
+
+
+def source_of(archive: Served, name: str) -> str:
+    return {"stac": archive.stac_url, "mirror": archive.mirror_url}.get(name, name)
+
+
+def pass_ids(summary: Summary) -> set[str]:
+    return {key.rpartition("/")[2] for key in summary.failed}
+
+
+@pytest.mark.parametrize("name", ["stac", "mirror", "asf", "cmr-stac"])
+def test_every_source_gives_the_store_that_the_folder_gives(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path, name: str
+) -> None:
+    archive = start()
+    config = configure(source_of(archive, name), tmp_path / "lakes.icechunk")
+    summary = run(config)
+    assert summary.complete and summary.counts[0].n_new == PASSES
+    assert differences(config.store, undisturbed) == []
+    assert archive.refused == [] and archive.leaked == [] and archive.files.refused_logins == 0
+    assert (archive.requests["signed"] > 0) == (name != "mirror")
+
+
+@pytest.mark.parametrize("name", ["stac", "mirror", "asf"])
+def test_a_tenth_of_all_requests_may_fail_and_nothing_shows(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path, name: str
+) -> None:
+    archive = start(faults={"all": 0.1})
+    config = configure(source_of(archive, name), tmp_path / "lakes.icechunk")
+    summary = run(config)
+    assert len(archive.faults.sent) >= 2
+    assert summary.failed == {} and summary.complete and summary.counts[0].n_new == PASSES
+    assert differences(config.store, undisturbed) == []
+    assert archive.refused == [] and archive.leaked == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "403-head"])
+def test_each_fault_may_strike_a_quarter_of_the_time(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path, kind: str
+) -> None:
+    archive = start(faults={kind: 0.25})
+    config = configure(archive.stac_url, tmp_path / "lakes.icechunk")
+    assert run(config).complete and archive.faults.sent[kind] >= 3
+    assert differences(config.store, undisturbed) == []
+
+
+@pytest.mark.parametrize("name", ["stac", "asf"])
+def test_searches_of_many_pages_survive(start: Start, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    archive = start(faults={"401": 0.1, "429": 0.1, "500": 0.1, "stall": 0.05, "truncate": 0.1}, seed=5)
+    monkeypatch.setattr("glaciolake.catalog.stac.PAGE_ITEMS", 1)
+    monkeypatch.setattr("asf_search.CMR.translate.CMR_PAGE_SIZE", 1)
+    everything = Request(None, FIRST, FIRST + timedelta(days=1000))
+    source = open_source(source_of(archive, name))
+    assert isinstance(source, StacSource | AsfSource)
+    assert (
+        len(replace(source, wait_s=0.01).find(everything).items) == PASSES
+        and archive.faults.sent.total() >= 5
+    )
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_fails_for_ever_is_listed_and_filled_in_later(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path
+) -> None:
+    kinds = ["401", "429", "500", "stall", "truncate", "expired"]
+    days = [FIRST + timedelta(days=12 * number) for number in range(1, 1 + len(kinds))]
+    bands = ["VV", "mask"] * 3
+    broken = [
+        (f"*_{day:%Y%m%d}T*_{band}.tif", kind) for day, band, kind in zip(days, bands, kinds, strict=True)
+    ]
+    hit = {f"T121_S1A_{day:%Y%m%d}" for day in days}
+    archive = start(broken=tuple(broken))
+    config = configure(archive.stac_url, tmp_path / "lakes.icechunk")
+    summary = run(config)
+    assert pass_ids(summary) == hit and not summary.complete
+    assert set(archive.faults.sent) == set(kinds)
+    held = Store.open(config.store)
+    assert not hit & set(held.versions(LAKE, TRACK))  # neither as water nor as no water
+    assert {key.rpartition("/")[2] for key in held.quarantine()} == hit
+    archive.faults.broken = []
+    again = run(config)
+    assert again.complete and (again.counts[0].n_new, again.counts[0].n_kept) == (6, PASSES - 6)
+    assert differences(config.store, undisturbed) == [] and Store.open(config.store).quarantine() == {}
+
+
+def test_a_login_that_is_refused_is_told_within_seconds(
+    start: Start, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = start()
+    monkeypatch.setattr(read_again, "REFUSED_WAITS_S", REFUSED_WAITS_S)  # as long as it is
+    monkeypatch.setenv("EARTHDATA_TOKEN", "wrong-token")
+    begun_s = time.monotonic()
+    summary = run(configure(archive.stac_url, tmp_path / "lakes.icechunk"))
+    assert time.monotonic() - begun_s < 15
+    assert len(summary.failed) == PASSES and archive.requests["signed"] == 0
+    for reason in summary.failed.values():
+        assert "the login was refused" in reason and "doctor" in reason and "wrong-token" not in reason
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_search_that_needs_the_login_says_that_it_was_refused(
+    start: Start, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start()
+    monkeypatch.setenv("EARTHDATA_TOKEN", "wrong-token")
+    with pytest.raises(SearchFailed, match="a login that is not accepted looks like this") as caught:
+        run(configure("asf", tmp_path / "lakes.icechunk"))
+    assert "wrong-token" not in str(caught.value)
+
+
+def test_what_is_made_later_joins_later(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path
+) -> None:
+    made = FIRST + timedelta(days=12 * 5)
+    archive = start(now=datetime(made.year, made.month, made.day, 13, tzinfo=UTC))
+    config = configure("asf", tmp_path / "lakes.icechunk")
+    assert run(config).counts[0].n_new == 6
+    archive.now = None
+    assert run(config).counts[0].n_new == PASSES - 6
+    assert differences(config.store, undisturbed) == []
+
+
+def test_stores_that_differ_are_told_apart(
+    folder: Path, configure: Configure, undisturbed: str, tmp_path: Path
+) -> None:
+    config = configure(folder, tmp_path / "lakes.icechunk")
+    other = config.model_copy(update={"hide_layover": False})
+    run(other)
+    assert any("area" in one for one in differences(config.store, undisturbed))
