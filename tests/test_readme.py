@@ -146,7 +146,7 @@ def address_in(scheduler_file: Path) -> str:
 def run_archive(block: Block, work: Path) -> None:
     # The archive's hosts are played on loopback with the granules of the demo; the commands stay as they are.
     with served(work / "demo" / "archive") as archive:
-        said = shell(block.text, work, **archive.environment, GLACIOLAKE_CACHE=str(work / "cache"))
+        said = shell(block.text, work, **archive.environment)
         assert archive.refused == [] and archive.leaked == [] and archive.files.refused_logins == 0
         assert archive.requests["search"] > 0 and archive.requests["signed"] > 0
         token = archive.options.token
@@ -157,6 +157,13 @@ def run_archive(block: Block, work: Path) -> None:
     assert len(stored) > 10_000 and token.encode() not in stored
 
 
+def run_truth(block: Block, work: Path) -> None:
+    said = shell(block.text, work)
+    assert "other hosts refused: none" in said and "thame/T121" in said
+    report = (work / "scores" / "report.md").read_text()
+    assert "constant" in report and (work / "scores" / "bias.png").stat().st_size > 10_000
+
+
 Runner = Callable[[Block, Path], None]
 RUNNERS: dict[str, Runner] = {
     "glaciolake 1": run_demo,
@@ -164,6 +171,7 @@ RUNNERS: dict[str, Runner] = {
     "In a notebook 1": run_notebook,
     "In a notebook 2": run_exports,
     "On the real archive 1": run_archive,
+    "Where the truth is known 1": run_truth,
 }
 
 

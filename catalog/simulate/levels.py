@@ -47,8 +47,9 @@ class Level:
     texture_db
         Standard deviation of what varies slowly within the class, dB; see `TEXTURE_M`.
     slope_db_per_deg_vv, slope_db_per_deg_vh
-        Change with the local incidence angle that terrain correction leaves, dB per degree. On land: shores
-        that face the radar are 1.5 to 3 dB brighter, 60 to 200 m inland, than those that look away.
+        Change with the local incidence angle that terrain correction leaves, dB per degree. On land, shores
+        that face the radar are 1.5 to 3 dB brighter, 60 to 200 m inland, than those that look away; the
+        number was set so that the spread of slopes agrees with the chips.
     source
         Where the numbers come from.
     """
