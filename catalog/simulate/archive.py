@@ -93,7 +93,7 @@ def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archi
         write_recipe(out, order, complete=False)
         made = [one for some in mapper(write_burst, tasks_of(order, out)) for one in some]
         logger.info("wrote granules=%d folder=%s", len(made), out)
-        truths = list(mapper(truth_of_site, [SiteTask(order, site) for site in order.sites]))
+        truths = list(mapper(truth_of_site, [SiteTask(order, site, str(out)) for site in order.sites]))
         _write_truth(out, made, truths)
         write_registry(out / REGISTRY, [lake for truth in truths for lake in truth.lakes])
         build(FolderSource(out / "scenes"), out / CATALOG)

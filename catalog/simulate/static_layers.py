@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
+from glaciolake.catalog.simulate.elevation import heights_on
 from glaciolake.catalog.simulate.granules import Layer
 from glaciolake.catalog.simulate.radar import CELL_M, Frame, View
 from glaciolake.catalog.simulate.shore import SPACING_M, Float
@@ -65,11 +65,7 @@ def _local_incidence(
     ground: Ground, frame: Frame, look_azimuth_deg: float, incidence_deg: float
 ) -> tuple[Float, Float]:
     """Angle between ray and ground's normal, degrees, and the ground's rise along the look direction (1)."""
-    at_m = (np.arange(frame.size_px) - (frame.size_px - 1) / 2) * SPACING_M
-    east_m, north_m = np.meshgrid(at_m, -at_m)
-    row, column = frame.ground_index(ground, east_m, north_m)
-    height_m = map_coordinates(ground.height_m, [row, column], order=1, mode="nearest")
-    down, east = np.gradient(height_m, SPACING_M)
+    down, east = np.gradient(heights_on(ground, frame), SPACING_M)
     azimuth, theta = np.radians(look_azimuth_deg), np.radians(incidence_deg)
     rise = east * np.sin(azimuth) - down * np.cos(azimuth)
     cosine = (np.cos(theta) + rise * np.sin(theta)) / np.sqrt(1 + down**2 + east**2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from glaciolake.catalog.granule import track_name
 from glaciolake.catalog.simulate.bursts import TRACKS, Burst
 from glaciolake.catalog.simulate.calendar import passes_due, sensing_start
 from glaciolake.catalog.simulate.climate import days_between
+from glaciolake.catalog.simulate.elevation import write_elevation
 from glaciolake.catalog.simulate.hydrology import DRAINAGES, Span, spans_of
 from glaciolake.catalog.simulate.imaging import ground_of, seen_by, sites_in, weather_of
 from glaciolake.catalog.simulate.lake_days import DRAINED_SHARE, LakeDays, lake_days
@@ -46,10 +48,11 @@ class SiteTruth:
 
 
 class SiteTask(NamedTuple):
-    """Site of an archive whose truth is wanted."""
+    """Site of an archive whose truth is wanted, and the archive's folder, where its ground is written."""
 
     order: Order
     site: str
+    folder: str
 
 
 def truth_of_site(task: SiteTask) -> SiteTruth:
@@ -58,6 +61,8 @@ def truth_of_site(task: SiteTask) -> SiteTruth:
     ground = ground_of(task.site, order.seed)
     found = SiteTruth([], [], [], [], [])
     seen_by_track = dict(_seen(task, ground))
+    for epsg in sorted({TRACKS[track].epsg for track in seen_by_track}):
+        write_elevation(Path(task.folder), ground, frame_of(ground.site, epsg), epsg)
     for shore in ground.shores:
         lake = _Lake(ground, shore, lake_days(shore.basin, order.end, order.seed))
         days = {day: lake.day(day) for day in days_between(order.start, order.end)}

@@ -239,6 +239,19 @@ def test_the_archive_s_own_registry_and_catalogue_can_be_read(summer: Archive) -
     assert len(found.items) + len(found.superseded) == len(summer.granules) and not found.refused
 
 
+def test_the_ground_lies_beside_the_truth(summer: Archive) -> None:
+    found = sorted(path.name for path in (summer.folder / "truth" / "elevation").iterdir())
+    assert "tilicho_EPSG32644.gtiff" in found and "tilicho_EPSG32645.gtiff" in found and len(found) == 4
+    with rasterio.open(summer.folder / "truth" / "elevation" / "tsho-rolpa_EPSG32645.gtiff") as file:
+        height_m = file.read(1)
+        site = find_site("tsho-rolpa")
+        x, y = Transformer.from_crs(4326, file.crs, always_xy=True).transform(
+            site.longitude_deg, site.latitude_deg
+        )
+        assert height_m[file.index(x, y)] == site.basins[0].level_m
+    assert 500 < height_m.max() - height_m.min() < 4000
+
+
 def test_an_archive_tells_what_it_was_made_of(tmp_path: Path) -> None:
     folder = tmp_path / "archive"
     assert read_recipe(folder) is None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ Grounds = Callable[[str], Ground]
 
 
 def truth_of(site: str, start: date, end: date) -> SiteTruth:
-    return truth_of_site(SiteTask(make_order([site], (start, end)), site))
+    with TemporaryDirectory() as folder:
+        return truth_of_site(SiteTask(make_order([site], (start, end)), site, folder))
 
 
 @pytest.mark.parametrize("name", ["tsho-rolpa", "thame", "purepu", "tilicho", "south-lhonak"])
