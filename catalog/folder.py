@@ -58,7 +58,7 @@ class FolderSource:
         """
         began_s = time.monotonic()
         groups, refused = _group_files(self.path)
-        asked = [paths for name, paths in groups if _may_match(name, request)]
+        asked = [paths for name, paths in groups if may_match(name, request)]
         with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
             # A file without a transform is refused with a reason; the warning would say it a second time.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -83,7 +83,7 @@ def matches(item: pystac.Item, request: Request) -> bool:
     )
 
 
-def _may_match(name: RtcName, request: Request) -> bool:
+def may_match(name: RtcName, request: Request) -> bool:
     """Whether a granule can be what is asked for, as far as its name tells."""
     return (
         request.start <= name.sensing_start < request.end

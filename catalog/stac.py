@@ -27,6 +27,7 @@ from glaciolake.catalog.folder import matches
 from glaciolake.catalog.request import Found, Refused, Request
 from glaciolake.catalog.retries import TIMEOUT_S, PatientAdapter
 from glaciolake.catalog.stac_items import complete_or_listed
+from glaciolake.catalog.walk import walked
 
 CMR_STAC = "https://cmr.earthdata.nasa.gov/stac/ASF"
 CMR_COLLECTION = "OPERA_L2_RTC-S1_V1_1"
@@ -58,6 +59,7 @@ class StacSource:
     collections: tuple[str, ...] = ()
     grids: BurstGrids = field(default_factory=BurstGrids)
     wait_s: float = 1.0
+    _boxes: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def find(self, request: Request) -> Found:
         """Answer a request completely.
@@ -123,7 +125,7 @@ class StacSource:
             client.set_root(client)  # pystac would fetch what the page calls its root, past proxy and retries
             yield from _searched(io, self._search(client, request), client)
         else:
-            yield from self._walked(io, root, href)
+            yield from self._walked(io, root, href, request)
 
     def _search(self, client: Client, request: Request) -> ItemSearch:
         collections = self.collections or ((CMR_COLLECTION,) if self.url.rstrip("/") == CMR_STAC else ())
@@ -139,11 +141,13 @@ class StacSource:
             limit=PAGE_ITEMS,
         )
 
-    def _walked(self, io: StacApiIO, root: dict[str, Any], href: str) -> Iterator[pystac.Item]:
+    def _walked(
+        self, io: StacApiIO, root: dict[str, Any], href: str, request: Request
+    ) -> Iterator[pystac.Item]:
         catalog = io.stac_object_from_dict(root, href=href)
         if not isinstance(catalog, pystac.Catalog):
             raise CatalogError(f"{self.url} is no STAC catalogue but a {type(catalog).__name__}")
-        for item in catalog.get_items(recursive=True):
+        for item in walked(catalog, request, self._boxes):
             if not self.collections or item.collection_id in self.collections:
                 yield item
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pystac
 import pytest
+from pystac_client.stac_api_io import StacApiIO
 from pytest_httpserver import HTTPServer
 from shapely.geometry import box
 from werkzeug import Request as Asked
@@ -15,11 +17,14 @@ from werkzeug import Response
 
 from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.errors import CatalogError, CredentialsMissing, SearchFailed
+from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.items import BandFile, granule_of, make_item
 from glaciolake.catalog.names import parse_name
 from glaciolake.catalog.request import Request
 from glaciolake.catalog.stac import StacSource
+from glaciolake.catalog.static_catalog import build
 from tests.catalog.replies import BURST, FOOTPRINT, GRID, granule, seed_grids, stac_item
+from tests.pipeline.scenes import power, write_granule
 
 YEAR = Request(
     box(86.46, 27.85, 86.49, 27.87), datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
@@ -345,3 +350,34 @@ def test_recorded_replies_come_out_complete(
     assert {item.id for item in found.items} == {feature["id"] for feature in features}
     assert not found.refused and not found.superseded
     assert all(granule_of(item).bands == ("mask", "vh", "vv") for item in found.items)
+
+
+def test_a_static_catalogue_opens_only_what_can_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    east = datetime(2024, 6, 4, 0, 11, 30, tzinfo=UTC)
+    for days in (0, 12, 24, 240):
+        write_granule(folder, east + timedelta(days=days), {"vv": power((20, 20), days)})
+    build(FolderSource(folder), folder / "catalog")
+    opened: list[str] = []
+    read = StacApiIO.read_text
+
+    def noted(self: StacApiIO, source: Any, *args: Any, **kwargs: Any) -> str:
+        opened.append(str(source))
+        return read(self, source, *args, **kwargs)
+
+    monkeypatch.setattr(StacApiIO, "read_text", noted)
+    source = StacSource(str(folder / "catalog" / "catalog.json"))
+
+    def n_items_read(request: Request) -> tuple[int, int]:
+        opened.clear()
+        found = source.find(request)
+        return len(found.items), sum("_v1.0.json" in one for one in opened)
+
+    month = Request(None, east, east + timedelta(days=30))
+    assert n_items_read(month) == (3, 3)  # the fourth is of another year, by its name
+    assert n_items_read(replace(month, tracks=(12,))) == (0, 0)
+    assert n_items_read(replace(month, aoi=box(10, 10, 11, 11))) == (0, 0)  # known by now to lie elsewhere
+    assert n_items_read(month) == (3, 3)
