@@ -58,7 +58,7 @@ def archive(  # noqa: PLR0913  # a command has an option for everything that peo
     scheduler: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://host:8786; without it workers start here.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local workers; without it one a core.")] = None,
 ) -> None:
     """Write an archive of OPERA RTC-S1 granules with its truth; the word "archive" may be left out.
 
@@ -71,7 +71,7 @@ def archive(  # noqa: PLR0913  # a command has an option for everything that peo
     from glaciolake.cluster.connect import connect
 
     start, end = _span(years)
-    wanted: int | list[str] = int(lakes) if lakes.strip().lstrip("-").isdecimal() else _words(lakes)
+    wanted: int | list[str] = int(lakes) if re.fullmatch(r"\s*-?\d+\s*", lakes) else _words(lakes)
     order = make_order(wanted, (start, end), seed=seed, profile=profile, damage=_shares(damage or []))
     check_empty(out)
     config = ClusterConfig(scheduler=scheduler, n_workers=workers)

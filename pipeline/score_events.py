@@ -216,10 +216,11 @@ def changes(matched: Matched, events: pd.DataFrame) -> Iterator[Change]:
     for (_, event), first, last in zip(
         mine.iterrows(), _days(mine["first_day"]), _days(mine["last_day"]), strict=True
     ):
-        end = last + pd.Timedelta(days=1)
-        before, after = looks[looks["time"] < first], looks[looks["time"] >= end]
+        # the first day is the last one on the old level, the last day the first one on the new
+        before = looks[looks["time"] < first + pd.Timedelta(days=1)]
+        after = looks[looks["time"] >= last]
         pair = before.iloc[-1] if len(before) else None, after.iloc[0] if len(after) else None
-        yield _change(matched.name, event, (first, end), pair)
+        yield _change(matched.name, event, (first, last), pair)
 
 
 def _change(
@@ -242,7 +243,7 @@ def _change(
         series=name,
         kind=str(event["kind"]),
         first_day=f"{span[0]:%Y-%m-%d}",
-        last_day=f"{span[1] - pd.Timedelta(days=1):%Y-%m-%d}",
+        last_day=f"{span[1]:%Y-%m-%d}",
         is_lake_drainage=bool(event["is_lake_drainage"]),
         event_percent=change(float(event["area_before_m2"]), float(event["area_after_m2"])),
         before="" if before is None else str(before["pass_id"]),

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from glaciolake.catalog.simulate.order import read_recipe
 from glaciolake.catalog.simulate.truth import Truth, read_truth
 from glaciolake.catalog.store import Store
 from glaciolake.pipeline.errors import PipelineError
@@ -62,6 +63,12 @@ def evaluate_truth(
         Store and truth do not belong together, or `out` holds something else.
     """
     earlier = earlier_files(out)
+    recipe = read_recipe(archive)
+    if recipe is not None and not recipe[1]:
+        raise PipelineError(
+            f"the archive {str(archive)!r} was begun and not finished, so that its truth is not "
+            "whole; simulate it anew"
+        )
     truth, opened = read_truth(archive), Store.open(store)
     series: list[Matched] = []
     falls: list[FallScore] = []

@@ -18,6 +18,7 @@ from glaciolake.catalog.variables import Surface
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import count_pixels
 from glaciolake.pipeline.score_masks import Constant, OpenPass, Shores
+from glaciolake.pipeline.score_span import naive, while_stored, within
 from glaciolake.pipeline.series import NOT_OPEN_WATER, SLICES_AT_ONCE, crs_of, pixel_transform, texts_of
 
 OF_STORE = ("area_m2", "area_lower_m2", "area_upper_m2", "area_sigma_m2", "valid_fraction")
@@ -106,9 +107,10 @@ def match_store(
     """
     pairs = common_series(truth, store)
     reasons = {key: entry.get("reason", "") for key, entry in store.quarantine().items()}
-    for done, (lake, track) in enumerate(pairs):
+    held = [within(truth, store.read(lake, track)) for lake, track in pairs]
+    truth = while_stored(truth, held)
+    for done, series in enumerate(held):
         report(done, len(pairs))
-        series = store.read(lake, track)
         yield match_series(truth, series, reasons), series
     report(len(pairs), len(pairs))
 
@@ -170,7 +172,7 @@ def match_series(truth: Truth, series: xr.Dataset, reasons: Mapping[str, str]) -
         orbit_state=str(series.attrs["orbit_state"]),
         model=str(series.attrs.get("model", "")),
         slices=_with_pixels(slices, series, shores, constant),
-        days=days.assign(date=_naive(days["date"])).sort_values("date", ignore_index=True),
+        days=days.assign(date=naive(days["date"])).sort_values("date", ignore_index=True),
         basis=constant.basis,
         unexpected=tuple(sorted(set(texts_of(series, "pass_id")) - expected)),
         partial=partial,
@@ -186,10 +188,6 @@ def shores_of(truth: Truth, series: xr.Dataset) -> Shores:
     return Shores(here, crs_of(series), pixel_transform(series), (series.sizes["y"], series.sizes["x"]))
 
 
-def _naive(times: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
-    return pd.to_datetime(times, utc=True).dt.tz_localize(None)
-
-
 def _joined(passes: pd.DataFrame, series: xr.Dataset) -> pd.DataFrame:
     """Rows of the truth with what the store holds of them; ``at`` is the slice's place, -1 for none."""
     held = pd.DataFrame({name: series[name].values.astype("float64") for name in OF_STORE})
@@ -198,7 +196,7 @@ def _joined(passes: pd.DataFrame, series: xr.Dataset) -> pd.DataFrame:
     held["made_of"] = texts_of(series, "granules")
     held["at"] = np.arange(len(held))
     slices = passes.merge(held, on="pass_id", how="left")
-    slices["time"] = _naive(slices["sensing_start"])
+    slices["time"] = naive(slices["sensing_start"])
     slices = slices.sort_values(["time", "pass_id"], kind="stable", ignore_index=True)
     slices["at"] = slices["at"].fillna(-1).astype("int64")
     slices["flags"] = slices["flags"].fillna(0).astype("int64")

@@ -135,7 +135,7 @@ def _passes(series: Sequence[Matched]) -> Iterator[str]:
         yield f"**Granules.** {other} slices were made of other granules than the archive's current ones."
     strange = sum(len(one.unexpected) for one in series)
     if strange:
-        yield f"**Unexpected.** {strange} stored slices are of passes that no satellite acquired."
+        yield f"**Unexpected.** {strange} stored slices are of passes that were not acquired in this archive."
 
 
 def _falls(falls: Sequence[FallScore]) -> Iterator[str]:

@@ -87,11 +87,13 @@ def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archi
     CatalogError
         Where `out` holds something, or nothing can be written there.
     """
+    out = out.absolute()  # workers may have been started in another folder
     check_empty(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_recipe(out, order, complete=False)
         made = [one for some in mapper(write_burst, tasks_of(order, out)) for one in some]
+        _check_here(out, made)
         logger.info("wrote granules=%d folder=%s", len(made), out)
         truths = list(mapper(truth_of_site, [SiteTask(order, site, str(out)) for site in order.sites]))
         _write_truth(out, made, truths)
@@ -117,6 +119,18 @@ def check_empty(out: Path) -> None:
         what = "a file" if out.is_file() else "not empty"
         hint = "; an archive was begun there and not finished" if begun and not begun[1] else ""
         raise CatalogError(f"{str(out)!r} is {what}{hint}; give a folder that is empty or not there yet")
+
+
+def _check_here(out: Path, made: Sequence[Made]) -> None:
+    """Refuse to go on where workers wrote to a disk of their own."""
+    away = next(
+        (one for one in made if not (out / "scenes" / one.burst / f"{one.granule}_VV.tif").is_file()), None
+    )
+    if away is not None:
+        raise CatalogError(
+            f"{away.granule} was written, and is not in {str(out)!r}: the workers have another disk; give a "
+            "folder that this machine and they share"
+        )
 
 
 def tasks_of(order: Order, out: Path) -> list[Task]:

@@ -33,13 +33,14 @@ GUST_SHARE = 0.25
 
 
 class _Lake(NamedTuple):
-    """One shore at the facets near it: positions among all facets, and the shore's fields there."""
+    """One shore at the facets near it: positions among all facets, the shore's fields there, the ice."""
 
     at: NDArray[np.int64]
     shore: Shore
     gusts: Float
     texture: Float
     echo: Float
+    rank: Float
 
 
 class Surface:
@@ -93,7 +94,7 @@ class Surface:
         calving_m, bank = (view.at_facets(field)[at] for field in (shore.calving_m, shore.bank))
         near = Shore(shore.basin, offshore_m[at], calving_m, bank, view.at_facets(shore.freeze_rank)[at])
         steep = expit((view.steepness_deg[at] - levels.DOUBLE_BOUNCE_SLOPE_DEG) / 3)
-        return _Lake(at, near, gusts[at], self._texture[at], steep.astype(np.float32))
+        return _Lake(at, near, gusts[at], self._texture[at], steep.astype(np.float32), near.freeze_rank)
 
     def look(self, day: date, lakes: Sequence[LakeDays], weather: Weather) -> dict[str, Float]:
         """Image of one pass, as an ideal radar would see it.
@@ -125,6 +126,7 @@ class Surface:
             stand, ice = days.stand(day), days.ice(day)
             away_m = distance_m(lake.shore, stand)
             water = coverage(away_m, 2 * FACET_M)
+            lake = lake._replace(rank=rank_of_the_day(lake.shore.freeze_rank, water, ice.fraction))
             # Wall and water answer together within some metres of the edge; ice on the lake ends it.
             edge = lake.echo * np.exp(-((away_m / levels.DOUBLE_BOUNCE_WIDTH_M) ** 2)) * (1 - ice.fraction)
             for band in BANDS:
@@ -139,13 +141,13 @@ class Surface:
         open_water = from_db(levels.water_db(band, wind, self.view.incidence_deg, upwind_deg))
         if ice.fraction <= 0:
             return open_water
-        rank, level = lake.shore.freeze_rank, LEVELS[CoverClass.LAKE_ICE]
-        sheet = expit((ice.fraction - rank) / ICE_EDGE) if ice.fraction < 1 else np.ones_like(rank)
+        rank, level = lake.rank, LEVELS[CoverClass.LAKE_ICE]
+        sheet = expit(-rank / ICE_EDGE) if ice.fraction < 1 else np.ones_like(rank)
         new_db, old_db = levels.ICE[band]
         frozen_db = new_db + (old_db - new_db) * ice.age + ice.offset_db + levels.MELTING_DB * ice.is_thawing
         tilt_db = _slope(level, band) * (self.view.incidence_deg - levels.REFERENCE_INCIDENCE_DEG)
         frozen = from_db(frozen_db + tilt_db) * texture_factor(lake.texture, level.texture_db)
-        near_edge = np.clip(1 - np.abs(rank - ice.fraction) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
+        near_edge = np.clip(1 - np.abs(rank) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
         slush = near_edge * (sheet if ice.is_thawing else 1 - sheet)
         frazil = LEVELS[CoverClass.FRAZIL]
         slush_db = frazil.vv_db if band == "vv" else frazil.vh_db
@@ -161,6 +163,28 @@ def _slope(level: Level, band: str) -> float:
 
 def _doy(day: date) -> int:
     return day.timetuple().tm_yday
+
+
+def rank_of_the_day(rank: Float, water: Float, fraction: float) -> Float:
+    """Rank the day's water by when it freezes, below 0 where there is ice: a shrunken lake has a rim too.
+
+    Parameters
+    ----------
+    rank, water
+        Same shape: `Shore.freeze_rank`, and the share of each facet or cell that is water.
+    fraction
+        Share of the water under ice, 0..1.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        Of that shape; over the water it spans 1.
+    """
+    wet = rank[water > 0.5]
+    if not wet.size:
+        return rank - np.float32(fraction)
+    at = float(np.quantile(wet, fraction))
+    return np.asarray((rank - at) / max(1e-3, float(np.ptp(wet))), np.float32)
 
 
 def from_db(value_db: NDArray[np.floating[Any]] | float) -> Float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +16,8 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
 from rasterio.transform import from_origin
 
 from glaciolake.catalog.simulate.bursts import Burst
@@ -118,10 +122,20 @@ def write_layers(
             "sparse_ok": True,
         }
         described = f"RTC-S1 {layer} Backscatter" if len(layer) == 2 else f"RTC-S1 {layer}"
-        with rasterio.open(folder / f"{name}_{layer}.tif", "w", **profile) as file:
+        path = folder / f"{name}_{layer}.tif"
+        with _as_os_error(path), rasterio.open(path, "w", **profile) as file:
             file.write(values, 1)
             file.set_band_description(1, described)
             file.update_tags(**tags, LAYER_NAME=described)
+
+
+@contextmanager
+def _as_os_error(path: Path) -> Iterator[None]:
+    """Tell what GDAL could not write as the system would; its own errors cannot travel between processes."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:
+        raise OSError(errno.EIO, f"GDAL could not write it: {error}", str(path)) from None
 
 
 def damage(folder: Path, name: str, kind: str) -> None:
@@ -158,7 +172,8 @@ def _rewritten(path: Path, value: np.float32 | None, crs: str | None) -> None:
     if value is not None:
         values[:] = value
     part = path.with_suffix(".part")
-    with rasterio.open(part, "w", **(profile | ({"crs": crs} if crs else {}))) as file:
+    made = profile | ({"crs": crs} if crs else {})
+    with _as_os_error(path), rasterio.open(part, "w", **made) as file:
         file.write(values, 1)
         file.update_tags(**tags)
     shutil.move(part, path)

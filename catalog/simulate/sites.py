@@ -172,7 +172,7 @@ SITES = {
              (Wall(50, 60, 520),)),
         Site("chamlang", "Chamlang (South)", 86.9586, 27.7550, 160, (12, 121),
              (Basin("chamlang", 0.86e6, 1750, 620, 78, 4936, 85, growth_m_per_year=6),),
-             (Wall(80, 56, 560),)),
+             (Wall(80, 58, 640),)),
         Site("tilicho", "Tilicho", 83.8528, 28.6917, 232, (19, 92, 158),
              (Basin("tilicho", 3.38e6, 4000, 1100, 158, 4910, 85),), (Wall(65, 50, 460),)),
         Site("gokyo", "Gokyo (Dudh Pokhari)", 86.6902, 27.9512, 144, (12, 85, 121),
@@ -193,7 +193,7 @@ SITES = {
              (Basin("imja", 1.28e6, 2300, 600, 92, 5002, 110, growth_m_per_year=12, events=(_LOWERED,)),),
              (Wall(0, 40, 350),)),
         Site("lumding", "Lumding", 86.6124, 27.7791, 184, (12, 85, 121),
-             (Basin("lumding", 1.22e6, 2400, 580, 95, 4829, 80, events=_LEAK),), (Wall(290, 50, 480),)),
+             (Basin("lumding", 1.22e6, 2400, 580, 95, 4829, 80, events=_LEAK),), (Wall(70, 46, 420),)),
         Site("thulagi", "Thulagi", 84.4855, 28.4885, 176, (19, 85, 158),
              (Basin("thulagi", 0.93e6, 2200, 440, 120, 4033, 75), _POOL), (Wall(70, 46, 420),)),
         Site("ngozumpa-pond", "Pond at Ngozumpa Glacier", 86.7467, 27.9332, 128, (12, 121),
@@ -205,7 +205,7 @@ SITES = {
         Site("hongu-1", "Hongu 1", 86.9286, 27.8503, 144, (12, 121),
              (Basin("hongu-1", 0.45e6, 860, 700, 15, 5394, 45, 0.35),), (Wall(20, 40, 400),)),
         Site("hongu-2", "Hongu 2", 86.9577, 27.7834, 168, (12, 121),
-             (Basin("hongu-2", 0.87e6, 1300, 850, 45, 5197, 60),), (Wall(285, 52, 480),)),
+             (Basin("hongu-2", 0.87e6, 1300, 850, 45, 5197, 60),), (Wall(75, 52, 430),)),
     )
 }  # fmt: skip
 """In the order in which an archive of N sites takes them: what must be watched for comes early."""

@@ -1,4 +1,4 @@
-"""The hundred GeoTIFF tags of a real granule, with what is true of a simulated one."""
+"""The GeoTIFF tags of a real granule, with what is true of a simulated one."""
 
 from __future__ import annotations
 
@@ -45,6 +45,56 @@ _SAME_FOR_ALL = {
     "SOURCE_DATA_ZERO_DOPPLER_TIME_SPACING": "0.002055556299999998",
 }
 
+_NOTHING = "none: simulated"
+_WITHOUT_A_SENSE = dict.fromkeys(
+    (
+        "CEOS_ANALYSIS_READY_DATA_DOCUMENT_IDENTIFIER",
+        "CONTACT_INFORMATION",
+        "INPUT_ANNOTATION_FILES",
+        "INPUT_L1_SLC_GRANULES",
+        "INPUT_ORBIT_FILES",
+        "ISCE3_VERSION",
+        "PROCESSING_INFORMATION_DEM_EGM_MODEL",
+        "PROCESSING_INFORMATION_DEM_INTERPOLATION_ALGORITHM",
+        "PROCESSING_INFORMATION_GEOCODING_ALGORITHM",
+        "PROCESSING_INFORMATION_GEOCODING_ALGORITHM_REFERENCE",
+        "PROCESSING_INFORMATION_NOISE_REMOVAL_ALGORITHM_REFERENCE",
+        "PROCESSING_INFORMATION_RADIOMETRIC_TERRAIN_CORRECTION_ALGORITHM",
+        "PROCESSING_INFORMATION_RADIOMETRIC_TERRAIN_CORRECTION_ALGORITHM_REFERENCE",
+        "PRODUCT_DATA_ACCESS",
+        "QA_RFI_BURST_REPORT_AZIMUTH_TIME",
+        "QA_RFI_BURST_REPORT_SWATH",
+        "QA_RFI_MITIGATION_DOMAIN",
+        "QA_RFI_MITIGATION_PERFORMED",
+        "S1_READER_VERSION",
+        "SOFTWARE_VERSION",
+        "SOURCE_DATA_ACCESS",
+        "SOURCE_DATA_INSTITUTION",
+        "SOURCE_DATA_PROCESSING_CENTER",
+        "SOURCE_DATA_SOFTWARE_VERSION",
+        "STATIC_LAYERS_DATA_ACCESS",
+    ),
+    _NOTHING,
+) | {
+    "PROCESSING_INFORMATION_STATIC_TROPOSPHERIC_GEOLOCATION_CORRECTION_APPLIED": "False",
+    "PROCESSING_INFORMATION_WET_TROPOSPHERIC_GEOLOCATION_CORRECTION_APPLIED": "False",
+    "QA_GEOMETRIC_ACCURACY_BIAS_X": "0.0",
+    "QA_GEOMETRIC_ACCURACY_BIAS_Y": "0.0",
+    "QA_GEOMETRIC_ACCURACY_STDDEV_X": "0.0",
+    "QA_GEOMETRIC_ACCURACY_STDDEV_Y": "0.0",
+    "QA_RFI_INFO_AVAILABLE": "False",
+    "QA_RFI_IN_BAND_OUT_BAND_POWER_RATIO": "nan",
+    "SOURCE_DATA_NUMBER_OF_ACQUISITIONS": "1",
+    "SOURCE_DATA_NUMBER_OF_AZIMUTH_LINES": "1509",
+    "SOURCE_DATA_NUMBER_OF_RANGE_SAMPLES": "25643",
+    "SOURCE_DATA_SLANT_RANGE_START": "nan",
+}
+"""Of what no simulation has: there, so that readers of the real ones find the keys they ask for."""
+CYCLE_S = 12 * 86400 / 175
+"""One orbit, seconds: 175 in 12 days."""
+ORBIT_EPOCH = datetime.fromisoformat("2014-04-03T21:02:00+00:00")
+"""Launch of Sentinel-1A, from which orbits are counted here; real numbers differ by some."""
+
 
 def tags_of(burst: Burst, lattice: Lattice, sensor: str, start: datetime, made: datetime) -> dict[str, str]:
     """Tags of one granule of a burst, keys as in the real product."""
@@ -52,18 +102,31 @@ def tags_of(burst: Burst, lattice: Lattice, sensor: str, start: datetime, made: 
     right_m = lattice.left_m + lattice.columns * SPACING_M
     bottom_m = lattice.top_m - lattice.rows * SPACING_M
     platform = f"Sentinel-1{sensor[-1]}"
-    return _SAME_FOR_ALL | {
-        "BOUNDING_BOX": str([lattice.left_m, bottom_m, right_m, lattice.top_m]),
-        "BOUNDING_BOX_EPSG_CODE": str(lattice.epsg),
-        "BOUNDING_POLYGON": burst.footprint.wkt,
-        "BURST_ID": burst.id.lower().replace("-", "_"),
-        "INSTRUMENT_NAME": f"{platform} CSAR",
-        "ORBIT_PASS_DIRECTION": track.orbit_state,
-        "PLATFORM": platform,
-        "PROCESSING_DATETIME": f"{made:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "PRODUCT_TYPE": "RTC-S1",
-        "SUB_SWATH_ID": burst.subswath,
-        "TRACK_NUMBER": str(track.relative_orbit),
-        "ZERO_DOPPLER_END_TIME": f"{start + timedelta(seconds=BURST_S):%Y-%m-%dT%H:%M:%S.%fZ}",
-        "ZERO_DOPPLER_START_TIME": f"{start:%Y-%m-%dT%H:%M:%S.%fZ}",
-    }
+    first, last = (
+        f"{start:%Y-%m-%dT%H:%M:%S.%fZ}",
+        f"{start + timedelta(seconds=BURST_S):%Y-%m-%dT%H:%M:%S.%fZ}",
+    )
+    return (
+        _SAME_FOR_ALL
+        | _WITHOUT_A_SENSE
+        | {
+            "ABSOLUTE_ORBIT_NUMBER": str(max(0, round((start - ORBIT_EPOCH).total_seconds() / CYCLE_S))),
+            "LAYER_DESCRIPTION": "Radiometric terrain corrected Sentinel-1 backscatter, simulated",
+            "SOURCE_DATA_PROCESSING_DATETIME": first.removesuffix("Z"),
+            "SOURCE_DATA_ZERO_DOPPLER_END_TIME": last,
+            "SOURCE_DATA_ZERO_DOPPLER_START_TIME": first,
+            "BOUNDING_BOX": str([lattice.left_m, bottom_m, right_m, lattice.top_m]),
+            "BOUNDING_BOX_EPSG_CODE": str(lattice.epsg),
+            "BOUNDING_POLYGON": burst.footprint.wkt,
+            "BURST_ID": burst.id.lower().replace("-", "_"),
+            "INSTRUMENT_NAME": f"{platform} CSAR",
+            "ORBIT_PASS_DIRECTION": track.orbit_state,
+            "PLATFORM": platform,
+            "PROCESSING_DATETIME": f"{made:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "PRODUCT_TYPE": "RTC-S1",
+            "SUB_SWATH_ID": burst.subswath,
+            "TRACK_NUMBER": str(track.relative_orbit),
+            "ZERO_DOPPLER_END_TIME": last,
+            "ZERO_DOPPLER_START_TIME": first,
+        }
+    )

@@ -169,8 +169,12 @@ def _outline(basin: Basin, rng: np.random.Generator) -> tuple[shapely.Polygon, f
 
 
 def _height(site: Site, shore: Shore, noise: Float) -> Float:
-    """Height above sea (y, x), metres: flat water, moraine, valley, dam, glacier and cliffs."""
-    distance = distance_m(shore, Stand(0, 0))
+    """Height above sea (y, x), metres: flat water, moraine, valley, dam, glacier and cliffs.
+
+    The trough that the glacier will leave within `YEARS` is flat at the lake's level already, its tongue
+    afloat: so new water lies where the radar's ground has water.
+    """
+    distance = shore.offshore_m
     out_m = np.maximum(distance, 0)
     axis = shore.basin.axis_deg
     if site.on_glacier:

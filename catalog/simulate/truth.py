@@ -24,13 +24,14 @@ OUTLINES = "outlines.geojson"
 
 
 class State(StrEnum):
-    """What the surface of a lake is on a day."""
+    """What the surface of a lake is on a day; `DRY` is ground where a landslide has a pool at other times."""
 
     OPEN = "open"
     FREEZING = "freezing"
     FROZEN = "frozen"
     THAWING = "thawing"
     DRAINED = "drained"
+    DRY = "dry"
 
 
 @dataclass(frozen=True, order=True)
@@ -153,9 +154,9 @@ class Happening:
         Which lake; ``partial_drainage``, ``full_drainage``, ``slow_leak``, ``refilling``, ``lowering`` or
         ``landslide_dam``.
     first_day, last_day
-        When the level begins to move and when it stops; for a landslide dam, how long its pool stands.
+        Last day on the old level and first day on the new one; for a landslide dam, how long its pool stands.
     area_before_m2, area_after_m2
-        Of the lake, on the day before and on the last day.
+        Of the lake, on the first day and on the last; of a landslide's pool, before and on its last day.
     is_lake_drainage
         False for what must raise no drainage alarm.
     note
@@ -280,4 +281,18 @@ def read_truth(archive: Path) -> Truth:
             f"{str(archive)!r} holds no whole truth of a simulated archive ({type(error).__name__}: "
             f"{error}); give a folder that 'glaciolake simulate' wrote"
         ) from error
+    for name, row in TABLES.items():
+        lacking = [field.name for field in fields(row) if field.name not in tables[name]]
+        if lacking:
+            raise CatalogError(
+                f"{folder / name!s}.parquet has no {', '.join(lacking)}; give a folder that this version of "
+                "'glaciolake simulate' wrote"
+            )
+    named = set(zip(tables["passes"]["lake"], tables["passes"]["outline_id"], strict=True))
+    if lost := named - set(outlines):
+        lake, number = sorted(lost)[0]
+        raise CatalogError(
+            f"{folder / OUTLINES!s} lacks {len(lost)} outlines, such as {number} of {lake}; simulate the "
+            "archive anew"
+        )
     return Truth(outlines=outlines, **tables)

@@ -108,7 +108,8 @@ class _Lake:
         """Row of one day."""
         stand, ice = self.days.stand(day), self.days.ice(day)
         area_m2, volume_m3 = self.fine.measure(stand)
-        state = State.DRAINED if area_m2 < DRAINED_SHARE * self.shore.basin.area_m2 else ice.state()
+        gone = State.DRAINED if self.shore.basin.registered else State.DRY
+        state = gone if area_m2 < DRAINED_SHARE * self.shore.basin.area_m2 else ice.state()
         under_way = " ".join(sorted({one.kind for one in self.spans if one.first_day <= day <= one.last_day}))
         return Day(
             self.shore.basin.id,
@@ -166,14 +167,16 @@ class _Lake:
             yield found, seen.bursts
 
     def events(self, order: Order) -> Iterator[Happening]:
-        """Events of the lake that begin within the archive."""
+        """Events of the lake that are under way within the archive."""
         for span in self.spans:
-            if order.start <= span.first_day < order.end:
+            if span.first_day < order.end and span.last_day >= order.start:
                 yield self._happening(span, min(span.last_day, order.end - timedelta(days=1)))
 
     def _happening(self, span: Span, last: date) -> Happening:
+        # of a pool behind a landslide the largest area tells, not the one after it is gone
+        told = last - timedelta(days=1) if span.kind == "landslide_dam" else last
         before, _ = self.fine.measure(self.days.stand(span.first_day))
-        after, _ = self.fine.measure(self.days.stand(last))
+        after, _ = self.fine.measure(self.days.stand(told))
         is_loss = span.kind in DRAINAGES
         return Happening(
             self.shore.basin.id,

@@ -97,7 +97,7 @@ def test_a_drainage_is_measured_between_the_open_slices_around_it(tmp_path: Path
     assert one.stored_percent == pytest.approx(-40) and one.true_percent == pytest.approx(-50)
     assert one.recovered == pytest.approx(0.8) and one.seen
     assert one.blind_percent == 0 and one.event_percent == pytest.approx(-50)
-    assert one.delay_days == pytest.approx(6 + (11 * 60 + 30) / 86400)
+    assert one.delay_days == pytest.approx(7 + (11 * 60 + 30) / 86400)
     assert (one.first_day, one.last_day) == ("2022-06-18", "2022-06-19")
 
 

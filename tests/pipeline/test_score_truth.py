@@ -188,7 +188,7 @@ def test_slices_of_old_granules_and_of_passes_not_acquired_are_named(tmp_path: P
     store = Store.open(write_store(tmp_path / "store", looks))
     ((found, _),) = match_store(read_truth(archive), store)
     assert found.other_granules[0] == looks[0].pass_id
-    assert found.unexpected == (looks[3].pass_id, looks[-1].pass_id)
+    assert found.unexpected == (looks[3].pass_id,)  # the last lies beyond the archive's days
 
 
 def test_a_slice_made_without_a_damaged_granule_is_told_from_one_of_old_granules(tmp_path: Path) -> None:

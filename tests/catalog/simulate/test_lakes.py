@@ -14,15 +14,17 @@ import pandas as pd
 import pytest
 import shapely
 from pyproj import Geod
+from scipy.special import expit
 
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.simulate.archive import Archive
+from glaciolake.catalog.simulate.backscatter import ICE_EDGE, rank_of_the_day
 from glaciolake.catalog.simulate.climate import ice_on
 from glaciolake.catalog.simulate.generated import sites_of
 from glaciolake.catalog.simulate.hydrology import levels_of
 from glaciolake.catalog.simulate.lake_days import lake_days
 from glaciolake.catalog.simulate.order import find_site, make_order
-from glaciolake.catalog.simulate.shore import FineShore, Stand
+from glaciolake.catalog.simulate.shore import FineShore, Stand, coverage, distance_m
 from glaciolake.catalog.simulate.sites import EPOCH, SITES
 from glaciolake.catalog.simulate.terrain import Ground
 from glaciolake.catalog.simulate.truth import Day, read_truth
@@ -135,14 +137,49 @@ def test_ponds_refill_and_leaks_are_slow() -> None:
     assert np.abs(steps).max() < 0.01 * leak.days[0].lake_area_m2
 
 
+def test_events_that_began_before_the_archive_are_told() -> None:
+    (event,) = truth_of("lumding", date(2022, 1, 1), date(2022, 3, 1)).events
+    assert (event.kind, event.first_day) == ("slow_leak", date(2021, 6, 1))
+    assert event.area_before_m2 > event.area_after_m2
+
+
+@pytest.mark.parametrize(
+    ("name", "stand"),
+    [("lumding", Stand(-30.0, 0.0)), ("lower-barun", Stand(0.0, 300.0)), ("purepu", Stand(-4.0, 0.0))],
+)
+def test_ice_covers_the_share_of_the_day_s_water_that_the_truth_says(
+    ground: Grounds, name: str, stand: Stand
+) -> None:
+    shore = ground(name).shores[0]
+    water = coverage(distance_m(shore, stand), 30.0)
+    for fraction in (0.2, 0.5, 0.8):
+        sheet = expit(-rank_of_the_day(shore.freeze_rank, water, fraction) / ICE_EDGE)
+        assert (water * sheet).sum() / water.sum() == pytest.approx(fraction, abs=0.05)
+
+
+def test_new_water_lies_where_the_radar_s_ground_has_water(ground: Grounds) -> None:
+    for name in ("lower-barun", "tsho-rolpa", "chamlang", "south-lhonak"):
+        shore = ground(name).shores[0]
+        front_m = 9 * shore.basin.growth_m_per_year
+        before, after = (coverage(distance_m(shore, Stand(0.0, front)), 30.0) for front in (0.0, front_m))
+        new = (after > 0.9) & (before < 0.1)
+        assert new.any()
+        assert np.abs(ground(name).height_m[new] - shore.basin.level_m).max() < 20, name
+
+
 def test_a_landslide_pool_is_water_but_no_lake_that_drains() -> None:
     found = truth_of("thulagi", date(2021, 5, 1), date(2021, 10, 1))
     lake = pd.DataFrame([one for one in found.days if one.lake == "thulagi"])
     pool = pd.DataFrame([one for one in found.days if one.lake == "thulagi-landslide-pool"])
     assert pool.lake_area_m2.max() > 5e4 and pool.lake_area_m2.iloc[-1] == 0
+    assert set(pool.state) == {"dry", "open"} and "dry" not in set(lake.state)
     assert lake.lake_area_m2.min() > 0.95 * lake.lake_area_m2.max()
     (event,) = found.events
     assert (event.kind, event.is_lake_drainage) == ("landslide_dam", False)
+    assert (event.area_before_m2, event.area_after_m2) == (
+        0,
+        pytest.approx(pool.lake_area_m2.max(), rel=0.01),
+    )
     assert {row.lake for row, _ in found.passes} == {"thulagi"}
     assert [one["properties"]["id"] for one in found.lakes] == ["thulagi"]
 

@@ -130,7 +130,8 @@ def test_tracks_hide_their_own_share_of_each_lake_as_real_ones_do() -> None:
     assert ratios["tsho-rolpa"] == pytest.approx(0.785, abs=0.04)
     assert ratios["chamlang"] == pytest.approx(0.715, abs=0.04)
     assert ratios["gokyo"] == pytest.approx(0.985, abs=0.03)
-    assert all(0.65 <= ratio <= 1.2 for ratio in ratios.values()), ratios
+    assert all(0.65 <= ratio <= 1.01 for ratio in ratios.values()), ratios
+    assert sum(ratio < 0.97 for ratio in ratios.values()) >= 5, ratios
 
 
 def test_incidence_goes_from_near_to_far_edge_of_the_subswath() -> None:
