@@ -48,6 +48,9 @@ _READING = {
 }
 
 
+_LOGIN = ("GDAL_HTTP_AUTH", "GDAL_HTTP_BEARER", "GDAL_HTTP_NETRC", "GDAL_HTTP_NETRC_FILE")
+
+
 class Secret:
     """A text that shows only when asked by `reveal`, and that cannot be pickled."""
 
@@ -224,8 +227,14 @@ def login_of_this_process() -> dict[str, str]:
 
 
 def login_for(href: str) -> dict[str, str]:
-    """GDAL options around the opening of one address: nothing in the archive, no token anywhere else."""
-    return {} if is_earthdata(href) else {"GDAL_HTTP_AUTH": "", "GDAL_HTTP_BEARER": ""}
+    """GDAL options around the opening of one address: the process's login in the archive, no token elsewhere.
+
+    In the archive the environment is read anew: rasterio leaves in GDAL what it found on entering an `Env`,
+    and GDAL would go on with that after a login was renewed.
+    """
+    if is_earthdata(href):
+        return {name: os.environ[name] for name in _LOGIN if name in os.environ}
+    return {"GDAL_HTTP_AUTH": "", "GDAL_HTTP_BEARER": ""}
 
 
 def environment_for_workers(credentials: Credentials) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rasterio._env import del_gdal_config
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
@@ -25,6 +26,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_logins() -> Iterator[None]:
+    """Take from GDAL what rasterio leaves there of a login, which would outlive the test."""
+    yield
+    for name in ("GDAL_HTTP_AUTH", "GDAL_HTTP_BEARER", "GDAL_HTTP_NETRC", "GDAL_HTTP_NETRC_FILE"):
+        del_gdal_config(name)
 
 
 @pytest.fixture

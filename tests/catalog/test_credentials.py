@@ -258,4 +258,7 @@ def test_a_token_in_the_environment_is_not_sent_to_other_hosts(
     with rasterio.Env(**gdal_options(None, Path()), **login_for(href)), rasterio.open(href) as raster:
         assert raster.shape == (3, 4)
     assert seen and not any("Authorization" in request.headers for request in seen)
-    assert login_for("https://datapool.asf.alaska.edu/RTC/x.tif") == {}
+    archive = "https://datapool.asf.alaska.edu/RTC/x.tif"
+    assert login_for(archive) == {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": SECRET}
+    monkeypatch.setenv("GDAL_HTTP_BEARER", "renewed")
+    assert login_for(archive)["GDAL_HTTP_BEARER"] == "renewed"
