@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from glaciolake.catalog.retries import READ_WAITS_S, REFUSED, REFUSED_WAITS_S, patiently
@@ -36,6 +37,10 @@ class Refusals:
     def __init__(self) -> None:
         self._in_a_row = 0
         self._lock = threading.Lock()
+        self.passwords: dict[str, str] = {}
+        """Password logins that were refused and never let in -> the refusal: they are not shown again."""
+        self.good: set[str] = set()
+        """Password logins that were let in once."""
 
     @property
     def convinced(self) -> bool:
@@ -51,25 +56,49 @@ class Refusals:
 REFUSALS = Refusals()
 
 
-def read_again(read: Callable[[dict[str, str]], T]) -> T:
+def password_of(login: Mapping[str, str]) -> str | None:
+    """Tell which password GDAL's login options show, by its file and the file's age; None for a token."""
+    if "GDAL_HTTP_NETRC_FILE" not in login or "GDAL_HTTP_BEARER" in login:
+        return None
+    path = Path(login["GDAL_HTTP_NETRC_FILE"])
+    return f"{path} {path.stat().st_mtime_ns if path.is_file() else 0}"
+
+
+def read_again(read: Callable[[dict[str, str]], T], *, password: str | None = None) -> T:
     """Read a remote raster, again where the failure may pass.
+
+    A password that nobody has accepted yet is shown twice and then never again in this process: an account is
+    locked after so many wrong ones.
 
     Parameters
     ----------
     read
         Called with GDAL options to be set around it.
+    password
+        As of `password_of`, where reading shows one.
 
     Raises
     ------
     RasterioError
         The last failure; everything else that `read` raises comes through at once.
     """
+    unknown = password is not None and password not in REFUSALS.good
+    if password is not None and (said := REFUSALS.passwords.get(password)) is not None:
+        raise RasterioIOError(said)
+
+    def waits_s(error: Exception) -> tuple[float, ...]:
+        return _ONCE if unknown and status_of(error) in REFUSED else _waits_s(error)
+
     try:
-        found = patiently(lambda number: read(ASK_AGAIN if number else {}), _waits_s, READ_BUDGET_S)
+        found = patiently(lambda number: read(ASK_AGAIN if number else {}), waits_s, READ_BUDGET_S)
     except RasterioError as error:
         REFUSALS.note(refused=is_refused(error))
+        if password is not None and unknown and status_of(error) in REFUSED:
+            REFUSALS.passwords[password] = str(error.__cause__ or error)
         raise
     REFUSALS.note(refused=False)
+    if password is not None:
+        REFUSALS.good.add(password)
     return found
 
 

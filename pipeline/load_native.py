@@ -22,7 +22,7 @@ from rasterio.windows import Window
 from glaciolake.catalog.addresses import hide_secrets_in_logs
 from glaciolake.catalog.credentials import gdal_options, login_for
 from glaciolake.catalog.granule import Band
-from glaciolake.catalog.read_again import check_header, read_again, status_of
+from glaciolake.catalog.read_again import check_header, password_of, read_again, status_of
 from glaciolake.pipeline.errors import UnreadableGranule
 from glaciolake.pipeline.grid import LATTICE_TOLERANCE_PX, position_px
 from glaciolake.pipeline.passes import Pass
@@ -193,13 +193,16 @@ def _overlap(lattice: Lattice, shape: tuple[int, ...]) -> Box | None:
 
 def _read_window(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Read one window of one file; a remote one again where the failure may pass."""
+    login = login_for(source.href)
 
     def read(more: dict[str, str]) -> NDArray[Any]:
-        with rasterio.Env(**login_for(source.href), **more):
+        with rasterio.Env(**login, **more):
             return _read_once(source, box, dtype)
 
     try:
-        return _read_once(source, box, dtype) if _local_path(source.href) else read_again(read)
+        if _local_path(source.href):
+            return _read_once(source, box, dtype)
+        return read_again(read, password=password_of(login))
     except RasterioError as error:
         raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
 

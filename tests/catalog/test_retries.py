@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -124,3 +126,41 @@ def test_where_nobody_answers_the_waits_are_not_made_twice() -> None:
     with pytest.raises(requests.ConnectionError):
         session(wait_s=0.05).get("http://127.0.0.1:9/", timeout=1)
     assert time.monotonic() - begun_s < 0.9  # 0.05 + 0.1 + 0.2 + 0.4 at most
+
+
+def test_a_password_that_was_never_accepted_is_shown_twice_and_then_no_more() -> None:
+    shown: list[str] = []
+
+    def refused(more: dict[str, str]) -> None:
+        shown.append("wrong")
+        raise RasterioIOError(REFUSED)
+
+    for _ in range(5):
+        with pytest.raises(RasterioIOError, match="401"):
+            read_again.read_again(refused, password="netrc 1")
+    assert len(shown) == 2
+    with pytest.raises(RasterioIOError):
+        read_again.read_again(refused, password="netrc 2")  # corrected since, or another
+    assert len(shown) == 4
+
+
+def test_a_password_that_was_accepted_once_is_shown_again_like_a_token() -> None:
+    assert read_again.read_again(lambda more: 1, password="netrc 1") == 1
+    answers = iter([REFUSED, REFUSED])
+
+    def now_and_then(more: dict[str, str]) -> int:
+        if (said := next(answers, None)) is not None:
+            raise RasterioIOError(said)
+        return 2
+
+    assert read_again.read_again(now_and_then, password="netrc 1") == 2
+
+
+def test_a_token_is_no_password_and_a_netrc_is_known_by_its_age(tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("")
+    login = {"GDAL_HTTP_NETRC": "YES", "GDAL_HTTP_NETRC_FILE": str(netrc)}
+    first = read_again.password_of(login)
+    os.utime(netrc, ns=(1, 1))
+    assert first is not None and read_again.password_of(login) not in (None, first)
+    assert read_again.password_of({"GDAL_HTTP_BEARER": "x"}) is None and read_again.password_of({}) is None
