@@ -52,7 +52,7 @@ demo: $(DEMO_READY) ## simulate an archive, run the chain over it, draw the lake
 	$(BIN)/glaciolake demo --out $(OUT)
 
 test: lint ## lint, types and the whole test suite, offline
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(TEST_READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -11,7 +11,14 @@ import pytest
 from rasterio._env import del_gdal_config
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+LONG = ("test_readme.py", "test_cli_serve.py", "test_faults.py", "test_simulated_archive.py", "test_store.py")
+"""Files that take longest, by far: begun first, they do not keep one process busy when the others are done."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order is the same in every process, as pytest-xdist wants it."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(autouse=True)
