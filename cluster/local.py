@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
 import dask
@@ -134,14 +136,34 @@ def _start(config: ClusterConfig) -> SpecCluster:
     }
     logger.info("starting workers=%d", len(specs))
     try:
-        return SpecCluster(
-            workers=specs, worker=specs["cpu-0"], scheduler=scheduler, silence_logs=logging.WARNING
-        )
+        with _interrupts_held():
+            return SpecCluster(
+                workers=specs, worker=specs["cpu-0"], scheduler=scheduler, silence_logs=logging.WARNING
+            )
     except (OSError, RuntimeError) as error:
         raise ClusterError(
             f"cannot start {len(specs)} workers on this machine: {error}; ask for fewer (n_workers), and in "
             "a script put the call under `if __name__ == '__main__':`"
         ) from error
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until workers have started, and keep it from them for good.
+
+    A terminal sends it to all processes at once, and a worker that is just importing ends in a traceback.
+    What is blocked here is inherited: by the thread that looks after the workers, and by each of them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Python starts this tracker before a first worker, and then unblocks the signal in that thread
+    ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from distributed import Worker
+from distributed import Status, Worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from glaciolake.cluster.errors import ClusterError
@@ -23,7 +23,8 @@ SECRET = re.compile(
 )
 """Option names whose values must not travel with a task or a plugin."""
 PACKAGE = "glaciolake"
-TASKS_LOG = "distributed.worker.state_machine"
+LOGS = ("distributed.worker.state_machine", "distributed.worker")
+FAREWELLS = ("ended with CancelledError", "Failed to communicate with scheduler during heartbeat")
 
 Provider = Callable[[], Mapping[str, str]]
 
@@ -99,7 +100,8 @@ class WorkerSetup(WorkerPlugin):
         if _has_own_process(worker):
             # a terminal sends Ctrl-C to all processes at once, and each would end in a traceback of its own
             self._interrupt_before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            logging.getLogger(TASKS_LOG).addFilter(_not_cancelled)
+            for name in LOGS:
+                logging.getLogger(name).addFilter(_no_farewell)
 
     def teardown(self, worker: Worker) -> None:
         """Leave the worker as it was; called by Dask."""
@@ -115,9 +117,11 @@ class WorkerSetup(WorkerPlugin):
         if self._handler is not None:
             log.removeHandler(self._handler)
             self._handler.close()
-        if self._interrupt_before is not None:
+        # a worker that leaves takes its plugins back first, and only then has its last words
+        if self._interrupt_before is not None and worker.status == Status.running:
             signal.signal(signal.SIGINT, self._interrupt_before)
-            logging.getLogger(TASKS_LOG).removeFilter(_not_cancelled)
+            for name in LOGS:
+                logging.getLogger(name).removeFilter(_no_farewell)
 
     def _ask_for_secrets(self) -> dict[str, str]:
         if self.secrets is None:
@@ -148,9 +152,12 @@ def _has_own_process(worker: Worker) -> bool:
     return worker.nanny is not None and threading.current_thread() is threading.main_thread()
 
 
-def _not_cancelled(record: logging.LogRecord) -> bool:
-    """Leave out what a worker says of each task that it drops on leaving: no news to whoever stopped it."""
-    return "ended with CancelledError" not in str(record.msg)
+def _no_farewell(record: logging.LogRecord) -> bool:
+    """Leave out what a worker says on leaving, of tasks that it drops and of a scheduler that left first.
+
+    It is no news to whoever stopped them.
+    """
+    return not any(words in str(record.msg) for words in FAREWELLS)
 
 
 def _own_file(folder: Path) -> Path:

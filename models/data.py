@@ -109,12 +109,12 @@ def read_samples(pairs: Path, chips: Path) -> list[Sample]:
     names = {path.name: _PAIR.fullmatch(path.name) for path in sorted((pairs / "images").glob("*.tif"))}
     if not names:
         raise ModelError(f"no labelled image *.tif in {pairs / 'images'}; check the folder of the pairs")
-    published = _read_chips(chips)
+    published = read_chips(chips)
     samples = []
     for name, match in names.items():
         if match is None:
             raise ModelError(f"{name} is not <lake>_<start>_<id>.tif; remove it from {pairs / 'images'}")
-        lake, start = match["lake"], _time(match["start"])
+        lake, start = match["lake"], stamp_time(match["start"])
         of_lake = [chip for chip in published.values() if chip.lake == lake]
         if not of_lake:
             raise ModelError(
@@ -227,7 +227,8 @@ def split(samples: Sequence[Sample], *, seed: int = 0) -> dict[Part, list[Sample
     return parts
 
 
-def _time(text: str) -> datetime:
+def stamp_time(text: str) -> datetime:
+    """Time of a scene from the stamp in its name, UTC."""
     return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
@@ -239,7 +240,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
     return band
 
 
-def _read_chips(chips: Path) -> dict[tuple[str, str, str], Chip]:
+def read_chips(chips: Path) -> dict[tuple[str, str, str], Chip]:
     """(start, id, lake) to chip, NaN where the file has 0; chips without any data are left out."""
     published: dict[tuple[str, str, str], Chip] = {}
     for path in sorted(chips.glob("*/*_VV.tif")):
@@ -266,7 +267,7 @@ def _typical(published: dict[tuple[str, str, str], Chip], lake: str, orbit: Orbi
     alike = [
         chip.power
         for (start, _, where), chip in published.items()
-        if where == lake and scene_orbit(_time(start), *chip.place) == orbit
+        if where == lake and scene_orbit(stamp_time(start), *chip.place) == orbit
     ]
     if not alike:
         raise ModelError(f"no other chip of {lake} on {orbit} to rebuild a lost one from; remove its pair")

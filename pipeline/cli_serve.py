@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-import subprocess
 import threading
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glaciolake.pipeline.child import Ended, code_of, ending_is_raised, run_command
 from glaciolake.pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from glaciolake.catalog.simulate.serve.options import Options
     from glaciolake.catalog.simulate.serve.server import Served
-
-NOT_FOUND = 127
-"""Exit code of shells for a command that is not there."""
 
 
 def serve(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
@@ -49,9 +45,13 @@ def serve(  # noqa: PLR0913  # a command has an option for everything that peopl
 ) -> None:
     """Serve an archive on this machine as NASA serves the real one, with faults if you like.
 
-    Prints the variables under which any program finds it: NASA's host names are played behind a proxy, and no
-    byte leaves the machine. Or runs a command under them and ends with its exit code:
+    Prints the variables under which any program finds it: NASA's host names are played behind a proxy, which
+    refuses all others; only a program that ignores proxy variables still gets out. Or runs a command under
+    them and ends with its exit code:
     glaciolake simulate serve demo/archive --fault all=0.1 -- glaciolake run --source asf ...
+
+    126: the command cannot be executed; 127: it is not there. Ctrl-C is the command's to answer. SIGTERM and
+    SIGHUP end it too, after ten seconds by force, with 143 and 129.
     """
     from glaciolake.catalog.simulate.serve.options import Options, parse_broken, parse_faults
 
@@ -59,12 +59,15 @@ def serve(  # noqa: PLR0913  # a command has an option for everything that peopl
     if token is not None:
         told["token"] = token
     options = Options(faults=parse_faults(fault or ()), broken=parse_broken(broken or ()), **told)
-    signal.signal(signal.SIGTERM, _stop)
-    with _served(archive, options) as running:
-        try:
-            code = _run(command, running) if command else _wait(running)
-        finally:
-            typer.echo(_account(running), err=True)
+    try:
+        with ending_is_raised(), _served(archive, options) as running:
+            try:
+                code = _run(command, running) if command else _wait(running)
+            finally:
+                with suppress(OSError):  # after SIGHUP the terminal may be gone
+                    typer.echo("\n".join(_account(running)), err=True)
+    except Ended as ended:
+        code = ended.code
     raise typer.Exit(code)
 
 
@@ -91,24 +94,29 @@ def _wait(running: Served) -> int:
 def _run(command: list[str], running: Served) -> int:
     """Run a command under the archive's variables; its exit code, as a shell would tell it."""
     try:
-        process = subprocess.Popen(command, env=os.environ | running.environment)
+        return run_command(command, os.environ | running.environment)
     except OSError as error:
         typer.echo(f"glaciolake: cannot run {command[0]!r}: {error.strerror}", err=True)
-        return NOT_FOUND
-    while True:
-        try:
-            code = process.wait()
-            return code if code >= 0 else 128 - code
-        except KeyboardInterrupt:  # the command has heard it too; it may need a moment to end
-            process.send_signal(signal.SIGINT)
+        return code_of(error)
 
 
-def _account(running: Served) -> str:
-    """Say in one line what was asked and what went wrong."""
+def _account(running: Served) -> list[str]:
+    """Say in one line what was asked and what went wrong, and in one each which fault could not."""
     asked = " ".join(f"{kind}={count}" for kind, count in sorted(running.requests.items()))
     sent = " ".join(f"{kind}={count}" for kind, count in sorted(running.faults.sent.items()))
-    refused = ", ".join(sorted(set(running.refused)))
-    return f"Served: {asked or 'nothing'}; faults: {sent or 'none'}; other hosts refused: {refused or 'none'}"
+    told = {
+        "faults": sent or "none",
+        "other hosts refused": ", ".join(sorted(set(running.refused))) or "none",
+        "logins refused": running.files.refused_logins or "none",
+        "logins shown to the signed host": len(running.leaked) or "none",
+    }
+    if running.crashes:
+        told["errors of this server"] = running.crashes
+    said = "; ".join(f"{what}: {how}" for what, how in told.items())
+    return [
+        f"Served: {asked or 'nothing'}; {said}",
+        *(f"glaciolake: {one}" for one in running.faults.unmet()),
+    ]
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -118,7 +126,3 @@ def _moment(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"--now {text!r} is no time; write 2024-06-04T12:00:00Z") from error
-
-
-def _stop(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt

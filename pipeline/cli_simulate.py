@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_DAY = date(2016, 4, 14)
 """Of the real archive: a simulated one begins no earlier."""
 MAIN = "archive"
+STOPPED = 130
+"""Exit code of what Ctrl-C ended."""
 
 
 class _ArchiveUnlessNamed(TyperGroup):
@@ -65,24 +68,58 @@ def archive(  # noqa: PLR0913  # a command has an option for everything that peo
     Real names, grids, tracks and acquisition days; simulated ground, lakes, weather and speckle. Example:
     glaciolake simulate archive/ --lakes 4 --years 2022-2024
     """
-    from glaciolake.catalog.simulate.archive import check_empty
-    from glaciolake.catalog.simulate.order import make_order
-    from glaciolake.cluster.config import ClusterConfig
-    from glaciolake.cluster.connect import connect
-
     start, end = _span(years)
-    wanted: int | list[str] = int(lakes) if re.fullmatch(r"\s*-?\d+\s*", lakes) else _words(lakes)
-    order = make_order(wanted, (start, end), seed=seed, profile=profile, damage=_shares(damage or []))
-    check_empty(out)
-    config = ClusterConfig(scheduler=scheduler, n_workers=workers)
-    with connect(config) as client:
-        made = write_on(client, out, order)
+    shares = _shares(damage or [])
+    with _one_line_if_stopped(out):
+        from glaciolake.catalog.simulate.order import make_order
+
+        order = make_order(_lakes(lakes), (start, end), seed=seed, profile=profile, damage=shares)
+        made = _write(out, order, scheduler, workers)
     note = f", {len(made.superseded)} superseded" + (f", {len(made.damaged)} damaged" if made.damaged else "")
     typer.echo(f"{len(made.granules)} granules{note}: {made.folder}")
     typer.echo(
         f"Run it: glaciolake run --source {made.catalog} --registry {made.registry} --start {start} "
         f"--end {end} --store {out.with_suffix('.icechunk').name}"
     )
+
+
+@contextmanager
+def _one_line_if_stopped(out: Path) -> Iterator[None]:
+    """Say after Ctrl-C what became of the folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = {
+            None: "nothing was written",
+            True: f"the archive in {str(out)!r} is whole",
+            False: f"half an archive is in {str(out)!r}, and cannot be gone on with: delete it, begin anew",
+        }
+        typer.echo(f"glaciolake: stopped; {said[_is_whole(out)]}", err=True)
+        raise typer.Exit(STOPPED) from None
+
+
+def _write(out: Path, order: Any, scheduler: str | None, n_workers: int | None) -> Any:
+    from glaciolake.catalog.simulate.archive import check_empty
+    from glaciolake.cluster.config import ClusterConfig
+    from glaciolake.cluster.connect import connect
+    from glaciolake.cluster.plugins import WorkerSetup
+
+    check_empty(out)
+    with connect(ClusterConfig(scheduler=scheduler, n_workers=n_workers)) as client:
+        client.register_plugin(WorkerSetup(cookies=False))  # above all: workers leave Ctrl-C to us
+        return write_on(client, out, order)
+
+
+def _is_whole(out: Path) -> bool | None:
+    """Whether the archive in a folder is whole; None where there is none."""
+    from glaciolake.catalog.errors import CatalogError
+    from glaciolake.catalog.simulate.order import read_recipe
+
+    try:
+        found = read_recipe(out)
+    except CatalogError:
+        return None
+    return found and found[1]
 
 
 def write_on(client: Client, out: Path, order: Any) -> Any:
@@ -120,6 +157,10 @@ def _span(years: str) -> tuple[date, date]:
             f"years {years!r}: give years from {FIRST_DAY.year} to 2039, the earlier first"
         )
     return max(date(first, 1, 1), FIRST_DAY), date(last + 1, 1, 1)
+
+
+def _lakes(text: str) -> int | list[str]:
+    return int(text) if re.fullmatch(r"\s*-?\d+\s*", text) else _words(text)
 
 
 def _words(text: str) -> list[str]:

@@ -18,7 +18,7 @@ import requests
 from glaciolake.catalog.credentials import Credentials, Secret, gdal_options
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.simulate.serve.faults import Faults
-from glaciolake.catalog.simulate.serve.hosts import DATA_HOST, LOGIN_HOST, SEARCH_HOST, SIGNED_HOST
+from glaciolake.catalog.simulate.serve.hosts import AUTH_HOST, DATA_HOST, LOGIN_HOST, SEARCH_HOST, SIGNED_HOST
 from glaciolake.catalog.simulate.serve.options import FAULTS, Options, parse_broken, parse_faults
 from glaciolake.catalog.simulate.serve.server import Served, served
 from tests.catalog.serving import PASSES, SHAPE, address, session, write_folder
@@ -121,6 +121,21 @@ def test_the_checksum_beside_a_file_is_its_own(archive: Served) -> None:
 def test_what_is_no_file_of_the_archive_is_not_found(archive: Served, path: str) -> None:
     assert get(archive, f"https://{DATA_HOST}/OPERA/OPERA_L2_RTC-S1/{path}").status_code == 404
     assert requests.get(f"http://127.0.0.1:{archive.port}/files/{path}", timeout=10).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
+def test_files_can_only_be_read(archive: Served, method: str) -> None:
+    there, name = signed(archive), address(archive).rpartition("/")[2]
+    known = session(archive, token=archive.options.token)
+    for url in (address(archive), f"https://{DATA_HOST}/login", f"https://{AUTH_HOST}/s3credentials"):
+        said = known.request(method, url, data=b"x", allow_redirects=False, timeout=10)
+        assert (said.status_code, said.headers["Allow"]) == (405, "GET, HEAD")
+    for url in (there, f"http://127.0.0.1:{archive.port}/files/{name}"):
+        said = session(archive).request(method, url, data=b"x", timeout=10)
+        assert (said.status_code, said.headers["Allow"]) == (405, "GET, HEAD") and len(said.content) < 100
+    assert get(archive, there).status_code == 200
+    said = session(archive).request(method, f"https://{SEARCH_HOST}/search/granules.umm_json", timeout=10)
+    assert said.status_code == (200 if method == "POST" else 405)
 
 
 def test_other_hosts_and_ports_are_refused_and_remembered(archive: Served) -> None:

@@ -53,6 +53,16 @@ def test_workers_know_how_many_threads_are_theirs(client: Client) -> None:
     assert threads == {str(CPU_COUNT)}  # one worker for the processor: it has all cores
 
 
+def test_ctrl_c_is_kept_from_workers_from_their_first_line_on(client: Client) -> None:
+    def held_back() -> bool:
+        import signal
+
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    assert set(client.run(held_back).values()) == {True}
+    assert not held_back()
+
+
 def test_neither_configuration_nor_environment_is_left_changed() -> None:
     config_before, environ_before = dask.config.get(PRE_SPAWN), dict(os.environ)
     with local_cluster(ClusterConfig(n_workers=1, memory_limit="1GiB")) as cluster:

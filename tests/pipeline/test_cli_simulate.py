@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from glaciolake.catalog.simulate.order import read_recipe
 from glaciolake.pipeline.__main__ import app
+from tests.pipeline.terminal import OnTerminal
 from tests.pipeline.test_cli import fails_with
 
 
@@ -78,3 +81,28 @@ def test_orders_that_make_no_archive_end_with_a_line(
 ) -> None:
     assert said in fails_with(["simulate", str(tmp_path / "a"), *words], monkeypatch, capsys)
     assert not (tmp_path / "a").exists()
+
+
+def test_ctrl_c_ends_with_a_line_and_no_word_of_the_workers(tmp_path: Path) -> None:
+    out = tmp_path / "archive"
+    command = [sys.executable, "-m", "glaciolake.pipeline", "simulate", str(out), "--workers", "1"]
+    with closing(OnTerminal(command, tmp_path / "temporary")) as running:
+        running.read_until("simulating scenes", 60)
+        running.press_ctrl_c()
+        assert running.end(60) == 130, running.said
+    lines = [line for line in running.said.splitlines() if "simulating scenes" not in line and line.strip()]
+    assert "Traceback" not in running.said and "ERROR" not in running.said, running.said
+    assert sum("stopped; half an archive is in " in line for line in lines) == 1
+    recipe = read_recipe(out)
+    assert recipe is not None and not recipe[1]
+    again = CliRunner().invoke(app, ["simulate", str(out)])
+    assert "an archive was begun there and not finished" in str(again.exception)
+
+
+def test_ctrl_c_before_anything_is_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("glaciolake.catalog.simulate.order.make_order", interrupted)
+    done = CliRunner().invoke(app, ["simulate", str(tmp_path / "archive")])
+    assert done.exit_code == 130 and "stopped; nothing was written" in done.output

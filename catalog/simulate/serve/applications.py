@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glaciolake.catalog.simulate.serve.bare import COLLECTIONS, bare_item
 from glaciolake.catalog.simulate.serve.cmr import PATH as SEARCH_PATH
-from glaciolake.catalog.simulate.serve.cmr import Repository
+from glaciolake.catalog.simulate.serve.cmr import RECORD_PATH, Repository
 from glaciolake.catalog.simulate.serve.faults import host_of
 from glaciolake.catalog.simulate.serve.holdings import Product
 from glaciolake.catalog.simulate.serve.hosts import (
+    AUTH_HOST,
     DATA_HOST,
     LOGIN_HOST,
     SEARCH_HOST,
@@ -72,7 +73,8 @@ def hosts_application(archive: Served) -> ASGIApp:
     answers: dict[str, tuple[str, Answer]] = {
         DATA_HOST: ("data", archive.files.data),
         SIGNED_HOST: ("signed", archive.files.signed),
-        LOGIN_HOST: ("login", archive.files.login),
+        LOGIN_HOST: ("login", archive.files.logins.answer),
+        AUTH_HOST: ("login", archive.files.logins.at_auth),
     }
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,6 +86,9 @@ def hosts_application(archive: Served) -> ASGIApp:
         elif host == SEARCH_HOST and path == SEARCH_PATH:
             archive.requests["search"] += 1
             await _answered(repository.answer, scope, receive, send)
+        elif host == SEARCH_HOST and path.startswith(RECORD_PATH):
+            archive.requests["search"] += 1
+            await _answered(repository.record, scope, receive, send)
         elif host == SEARCH_HOST and (path == _BARE_STAC or path.startswith(f"{_BARE_STAC}/")):
             archive.requests["stac"] += 1
             await bare(_mounted(scope, _BARE_STAC), receive, send)

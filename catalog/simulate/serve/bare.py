@@ -1,9 +1,14 @@
-"""A product as CMR-STAC tells of it: addresses and times, nothing else. Shaped after a recorded item."""
+"""A product as CMR-STAC tells of it: addresses and times, nothing else. Shaped after a recorded item.
+
+What a real item has beside it: assets of files that the simulated archive does not have (``0`` and
+``s3_0``, the HDF5; ``browse`` and ``thumbnail_0`` to ``_5``), and addresses at the older
+``datapool.asf.alaska.edu``. Its ``root`` is the list of all providers, here it is this one. Of the records
+that it links, the one in UMM is played.
+"""
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import shapely
@@ -18,13 +23,12 @@ COLLECTIONS: dict[str, Family] = {
     "OPERA_L2_RTC-S1-STATIC_V1_1": "opera-static",
 }
 _STORAGE = "https://stac-extensions.github.io/storage/v2.0.0/schema.json"
-_BURST_S = 3
 
 
 def bare_item(product: Product) -> dict[str, Any]:
     """Item without any field that says what is in it."""
     name = product.name
-    start, end = name.sensing_start, name.sensing_start + timedelta(seconds=_BURST_S)
+    start, end = name.sensing_start, product.sensing_end
     collection = next(key for key, family in COLLECTIONS.items() if family == name.family)
     return {
         "type": "Feature",
@@ -48,9 +52,32 @@ def bare_item(product: Product) -> dict[str, Any]:
         "geometry": json.loads(shapely.to_geojson(product.outline)),
         "bbox": list(product.outline.bounds),
         "assets": _assets(product),
-        "links": [],
+        "links": _links(product),
         "collection": collection,
     }
+
+
+def _record(product: Product) -> str:
+    return f"https://{SEARCH_HOST}/search/concepts/{concept_id(product)}"
+
+
+def _links(product: Product) -> list[dict[str, str]]:
+    """Links beside those to the API's own pages."""
+    return [
+        {"rel": "provider", "href": f"https://{SEARCH_HOST}/stac/ASF", "type": "application/json"},
+        {
+            "rel": "via",
+            "href": f"{_record(product)}.json",
+            "title": "CMR JSON metadata for item",
+            "type": "application/json",
+        },
+        {
+            "rel": "via",
+            "href": f"{_record(product)}.umm_json",
+            "title": "CMR UMM_JSON metadata for item",
+            "type": "application/vnd.nasa.cmr.umm+json",
+        },
+    ]
 
 
 def _mark(product: Product) -> dict[str, bool]:
@@ -77,7 +104,7 @@ def _assets(product: Product) -> dict[str, Any]:
             "storage:refs": ["aws"],
         }
     assets["metadata"] = {
-        "href": f"https://{SEARCH_HOST}/search/concepts/{concept_id(product)}.xml",
+        "href": f"{_record(product)}.xml",
         "title": f"CMR XML metadata for {concept_id(product)}",
         "type": "application/xml",
         "roles": ["metadata"],

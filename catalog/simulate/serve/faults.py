@@ -47,6 +47,9 @@ class Faults:
         self.seed, self.stall_s, self.retry_after_s = options.seed, options.stall_s, options.retry_after_s
         self.sent: Counter[str] = Counter()
         self.closing: asyncio.Event | None = None
+        self._could: Counter[str] = Counter()
+        self._drawn: Counter[str] = Counter()
+        self._matched: set[tuple[str, str]] = set()
         self._asked: Counter[tuple[str, str]] = Counter()
         self.shares, self.broken = options.faults, options.broken
 
@@ -73,8 +76,10 @@ class Faults:
     def draw(self, host: str, method: str, path: str) -> str | None:
         """Fault that a request meets; None lets it through."""
         kinds = _meets(host, method)
+        self._could.update(kinds)
         for pattern, kind in self._broken:
             if kind in kinds and fnmatch.fnmatchcase(path.rstrip("/").rpartition("/")[2], pattern):
+                self._matched.add((pattern, kind))
                 return kind
         asked = (method, f"{host}{path}")
         self._asked[asked] += 1
@@ -83,8 +88,24 @@ class Faults:
         for kind in kinds:
             level -= self._shares.get(kind, 0.0) + self._shares.get(ALL, 0.0) / len(kinds)
             if level < 0:
+                self._drawn[kind] += 1
                 return kind
         return None
+
+    def unmet(self) -> list[str]:
+        """Tell, a line each, which faults were asked for and met no request."""
+        lines = [
+            f"--broken {pattern}={kind}: no request was for such a file, and could meet {kind}"
+            for pattern, kind in self._broken
+            if (pattern, kind) not in self._matched
+        ]
+        for kind, share in self._shares.items():
+            met = self._drawn.total() if kind == ALL else self._drawn[kind]
+            n = self._asked.total() if kind == ALL else self._could[kind]
+            if share and not met:
+                how = f"none of the {n} requests that could meet it did" if n else "no request could meet it"
+                lines.append(f"--fault {kind}={share:g}: {how}")
+        return lines
 
     async def wait(self) -> None:
         """Hang for as long as a stall lasts, or until the server closes."""

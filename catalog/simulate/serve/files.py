@@ -3,12 +3,12 @@
 The way of the real archive: a bearer token, or the cookie of a login, gets a redirect (303) to a signed
 address at a host that is none of NASA's; whoever has neither is sent to the login host, which asks for the
 password and sends back with a cookie. The signed host answers ranged GETs, refuses HEAD, and tells an old or
-forged signature in XML. A token has no business there: it is remembered when one arrives.
+forged signature in XML. A token has no business there: it is remembered when one arrives. `login` plays the
+login host. Whatever would change a file is refused with 405; the real hosts say 403 or 405.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -18,80 +18,62 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
-from glaciolake.catalog.simulate.serve.faults import EXPIRE, LOGIN_PAGE
+from glaciolake.catalog.simulate.serve.faults import EXPIRE
 from glaciolake.catalog.simulate.serve.holdings import Holdings
-from glaciolake.catalog.simulate.serve.hosts import BUCKET, DATA_HOST, LOGIN_HOST, SIGNED_HOST
+from glaciolake.catalog.simulate.serve.hosts import BUCKET, SIGNED_HOST
+from glaciolake.catalog.simulate.serve.login import Logins, not_allowed
 from glaciolake.catalog.simulate.serve.options import Options
 
-SESSION = "asf-urs"
-_CLIENT = "simulated-archive"
+_READS = ("GET", "HEAD")
 
 
 class FileHosts:
-    """Answers of the archive's own host, the login host and the signed host.
+    """Answers of the archive's own host and the signed host.
 
     Attributes
     ----------
     leaked
         Paths at which the signed host was shown an ``Authorization`` that is none of its business.
-    refused_logins
-        Number of tokens and passwords that were not the right ones.
+    logins
+        Knows who is logged in.
     """
 
     def __init__(self, holdings: Holdings, options: Options) -> None:
         self.leaked: list[str] = []
-        self.refused_logins = 0
+        self.logins = Logins(options)
         self._holdings, self._options = holdings, options
         self._secret = secrets.token_bytes(16)
-        self._session = secrets.token_hex(16)
+
+    @property
+    def refused_logins(self) -> int:
+        """Number of tokens and passwords that were not the right ones."""
+        return self.logins.refused
 
     async def data(self, request: Request) -> Response:
         """`DATA_HOST`: whoever is logged in is sent on to the signed address."""
+        if request.method not in _READS:
+            return not_allowed()
         if request.url.path == "/login":
-            return self._logged_in(request)
-        if not self._knows(request):
-            if request.headers.get("authorization", "").startswith("Bearer "):
-                self.refused_logins += 1
-                return HTMLResponse(LOGIN_PAGE, 401)
-            asked = {
-                "client_id": _CLIENT,
-                "response_type": "code",
-                "redirect_uri": f"https://{DATA_HOST}/login",
-                "state": request.url.path,
-            }
-            return RedirectResponse(f"https://{LOGIN_HOST}/oauth/authorize?{urlencode(asked)}", 302)
+            return self.logins.logged_in(request)
+        if not self.logins.knows(request):
+            return self.logins.asks(request)
         path = request.url.path.removeprefix("/OPERA/")
         if self._file(path) is None:
             return PlainTextResponse("The specified key does not exist.", 404)
         valid_s = -60.0 if request.scope.get(EXPIRE) else self._options.signed_s
         answer = RedirectResponse(self._signed(f"/s3-simulated/{BUCKET}/{path}", valid_s), 303)
         answer.headers["Cache-Control"] = f"private, max-age={int(self._options.signed_s)}"
-        self._give_session(answer)
-        return answer
-
-    async def login(self, request: Request) -> Response:
-        """`LOGIN_HOST`: name and password, by HTTP's basic scheme, get a code and a cookie."""
-        name, password = self._options.account
-        wanted = f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
-            self.refused_logins += bool(given)
-            asks = {"WWW-Authenticate": 'Basic realm="Please enter your Earthdata Login credentials."'}
-            return HTMLResponse(LOGIN_PAGE, 401, asks)
-        back = request.query_params.get("redirect_uri", "")
-        if request.url.path != "/oauth/authorize" or back != f"https://{DATA_HOST}/login":
-            return PlainTextResponse("no such page", 404)
-        code = urlencode({"code": self._mac("code"), "state": request.query_params.get("state", "/")})
-        answer = RedirectResponse(f"{back}?{code}", 302)
-        answer.set_cookie("urs_user_already_logged", "yes", domain=".earthdata.nasa.gov", secure=True)
+        self.logins.give_session(request, answer)
         return answer
 
     async def signed(self, request: Request) -> Response:
         """`SIGNED_HOST`: a range of a file to whoever holds a valid signature."""
         if "authorization" in request.headers:
             self.leaked.append(request.url.path)
+        if request.method not in _READS:
+            return not_allowed()
         if request.method == "HEAD":
             return _refused("AccessDenied", "Access denied")
         expires = request.query_params.get("Expires", "")
@@ -106,6 +88,8 @@ class FileHosts:
 
     async def plain(self, request: Request) -> Response:
         """Answer as a mirror that is open to all."""
+        if request.method not in _READS:
+            return not_allowed()
         return self.send(request.url.path)
 
     def send(self, path: str) -> Response:
@@ -128,26 +112,6 @@ class FileHosts:
         name = path.rpartition("/")[2]
         found = self._holdings.file(name.removesuffix(".md5"))
         return found.with_name(name) if found else None
-
-    def _knows(self, request: Request) -> bool:
-        """Whether a request carries the right token or the cookie of a login."""
-        given = request.headers.get("authorization", "")
-        if given.startswith("Bearer "):  # curl brings a password along that is meant for the login host
-            return hmac.compare_digest(given.encode(), f"Bearer {self._options.token}".encode())
-        return hmac.compare_digest(request.cookies.get(SESSION, "").encode(), self._session.encode())
-
-    def _logged_in(self, request: Request) -> Response:
-        code = request.query_params.get("code", "")
-        if not hmac.compare_digest(code.encode(), self._mac("code").encode()):
-            return HTMLResponse(LOGIN_PAGE, 401)
-        answer = RedirectResponse(request.query_params.get("state", "/"), 302)
-        self._give_session(answer)
-        return answer
-
-    def _give_session(self, answer: Response) -> None:
-        answer.set_cookie(
-            SESSION, self._session, domain=".asf.earthdatacloud.nasa.gov", secure=True, httponly=True
-        )
 
     def _signed(self, path: str, valid_s: float) -> str:
         expires = int(time.time() + valid_s)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from glaciolake.catalog.orbits import burst_orbit
 
 Key = tuple[float, str]
 """Place of a product in the order of every answer: minus its time, its name."""
+Span = tuple[datetime | None, datetime | None]
+"""First and last moment, both included; None is open."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BURST_S = 3
+"""How long a burst lasts in the words of the archive, seconds."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,28 @@ class Product:
     @property
     def orbit_state(self) -> OrbitState:
         """Flight direction."""
-        return burst_orbit(self.burst).orbit_state
+        return _orbit_state(self.burst)
+
+    @property
+    def sensing_end(self) -> datetime:
+        """When the sensing ended; static layers have one moment only."""
+        lasts_s = 0 if self.name.family == "opera-static" else BURST_S
+        return self.name.sensing_start + timedelta(seconds=lasts_s)
 
     @property
     def key(self) -> Key:
         """Place in the order of every answer."""
         return -self.name.sensing_start.timestamp(), self.name.granule
+
+    @functools.cached_property
+    def start_ms(self) -> int:
+        """Sensing start, milliseconds since 1970."""
+        return round(self.name.sensing_start.timestamp() * 1000)
+
+    @functools.cached_property
+    def end_ms(self) -> int:
+        """Sensing end, milliseconds since 1970."""
+        return round(self.sensing_end.timestamp() * 1000)
 
     @property
     def polarizations(self) -> list[str]:
@@ -67,29 +89,30 @@ class Product:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question; whatever is None or empty leaves nothing out.
+    """A question; whatever is empty leaves nothing out.
 
     Attributes
     ----------
     families
         ``opera``, ``opera-static``.
-    area
-        Lon/lat degrees; products that touch it.
-    start, end
-        First and last sensing start, both included.
-    bursts, tracks, orbit_state, polarization, names
-        What the product has to be.
+    areas
+        Lon/lat degrees; products that touch each of them.
+    times
+        Products in one of the spans of each entry.
+    lasting
+        True counts a product from its first to its last moment, False its sensing start alone.
+    bursts
+        Canonical ids; products of one of them.
+    tests
+        What else a product has to pass.
     """
 
     families: tuple[Family, ...] = ("opera",)
-    area: BaseGeometry | None = None
-    start: datetime | None = None
-    end: datetime | None = None
+    areas: tuple[BaseGeometry, ...] = ()
+    times: tuple[tuple[Span, ...], ...] = ()
+    lasting: bool = False
     bursts: tuple[str, ...] = ()
-    tracks: tuple[int, int] | None = None
-    orbit_state: str | None = None
-    polarization: str | None = None
-    names: tuple[str, ...] = ()
+    tests: tuple[Callable[[Product], bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +144,7 @@ class Holdings:
         self._made_s = np.array([_seconds(one.name.created) for one in self.products])
         self._family = np.array([one.name.family for one in self.products])
         self._burst = np.array([one.burst for one in self.products])
-        self._track = np.array([int(one.burst[1:4]) for one in self.products])
+        self._end_s = np.array([one.sensing_end.timestamp() for one in self.products])
         self._static = {one.burst: one for one in self.products if one.name.family == "opera-static"}
         self._tree = shapely.STRtree([one.outline for one in self.products])
 
@@ -136,20 +159,20 @@ class Holdings:
     def search(self, asked: Asked) -> list[Product]:
         """Return every product that fits, newest first, as far as it is out yet."""
         fits = self._out() & np.isin(self._family, asked.families)
-        if asked.area is not None:
+        for area in asked.areas:
             near = np.zeros(len(self.products), bool)
-            near[self._tree.query(asked.area, predicate="intersects")] = True
+            near[self._tree.query(area, predicate="intersects")] = True
             fits &= near
-        if asked.start is not None:
-            fits &= self._start_s >= asked.start.timestamp()
-        if asked.end is not None:
-            fits &= self._start_s <= asked.end.timestamp()
+        ends_s = self._end_s if asked.lasting else self._start_s
+        for spans in asked.times:
+            inside = np.zeros(len(self.products), bool)
+            for start, end in spans:
+                inside |= (ends_s >= _seconds(start)) & (self._start_s <= _seconds(end, np.inf))
+            fits &= inside
         if asked.bursts:
             fits &= np.isin(self._burst, asked.bursts)
-        if asked.tracks is not None:
-            fits &= (self._track >= asked.tracks[0]) & (self._track <= asked.tracks[1])
         found = (self.products[index] for index in np.flatnonzero(fits))
-        return [one for one in found if _fits(one, asked)]
+        return [one for one in found if all(test(one) for test in asked.tests)]
 
     def file(self, name: str) -> Path | None:
         """Where a file lies; None where it is none of the archive's, or not out yet."""
@@ -171,13 +194,10 @@ class Holdings:
         return out
 
 
-def _fits(product: Product, asked: Asked) -> bool:
-    return (
-        (asked.orbit_state is None or asked.orbit_state == product.orbit_state)
-        and (asked.polarization is None or asked.polarization in product.polarizations)
-        and (not asked.names or product.name.granule in asked.names)
-    )
+@functools.cache
+def _orbit_state(burst: str) -> OrbitState:
+    return burst_orbit(burst).orbit_state
 
 
-def _seconds(moment: datetime | None) -> float:
-    return -np.inf if moment is None else moment.astimezone(UTC).timestamp()
+def _seconds(moment: datetime | None, missing: float = -np.inf) -> float:
+    return missing if moment is None else (moment - _EPOCH).total_seconds()

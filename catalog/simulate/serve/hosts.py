@@ -9,7 +9,9 @@ SEARCH_HOST = "cmr.earthdata.nasa.gov"
 DATA_HOST = "cumulus.asf.earthdatacloud.nasa.gov"
 SIGNED_HOST = "dsimulated0opera.cloudfront.net"
 """Where signed addresses lead. The real one has a number that changes; it is no host of NASA's either."""
-HOSTS = (SEARCH_HOST, DATA_HOST, SIGNED_HOST, LOGIN_HOST)
+AUTH_HOST = "cumulus.asf.alaska.edu"
+"""Where asf_search has its cookie made, after the login host has asked for the password."""
+HOSTS = (SEARCH_HOST, DATA_HOST, SIGNED_HOST, LOGIN_HOST, AUTH_HOST)
 BUCKET = "asf-cumulus-prod-opera-products"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from glaciolake.catalog.simulate.serve.hosts import HOSTS
 
 _CHUNK = 65_536
+_LEAVE_S = 1.0
 
 
 class Proxy:
@@ -51,11 +53,10 @@ class Proxy:
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, target, _ = (*head.split(" ", 2), "", "")[:3]
-        host, _, port = target.partition(":")
-        if method != "CONNECT" or host not in HOSTS or port != "443":
-            self.refused.append(host if method == "CONNECT" else target)
-            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            await writer.drain()
+        host, port = _place(target if "://" in target else f"//{target}")
+        if method != "CONNECT" or host not in HOSTS or port != 443:
+            self.refused.append(host)
+            await _refuse(reader, writer, host)
             return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
@@ -63,6 +64,28 @@ class Proxy:
             await asyncio.gather(_relay(reader, far_writer), _relay(far_reader, writer))
         finally:
             await _close(far_writer)
+
+
+def _place(address: str) -> tuple[str, int | None]:
+    """Host and port of an address, without the login that it may hold."""
+    try:
+        parts = urlsplit(address)
+        return parts.hostname or "(no host)", parts.port
+    except ValueError:
+        return "(no host)", None
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+    """Say why, and let the other side read it: closing on a body that is still coming would cut it off."""
+    body = (
+        f"the simulated archive plays {', '.join(HOSTS)} by https on port 443; it refuses {host}\n".encode()
+    )
+    head = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+    await writer.drain()
+    writer.write_eof()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(reader.read(_CHUNK), _LEAVE_S)
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

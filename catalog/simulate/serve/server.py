@@ -1,7 +1,8 @@
 """One server in a thread of its own: the STAC API on plain HTTP, the archive's hosts behind a proxy.
 
 Programs under test run unchanged: they ask the archive's own names by https, and the variables of
-`Served.environment` lead them here. No byte leaves the machine.
+`Served.environment` lead them here. Every other host is refused, by http too; a program that ignores proxy
+variables can still reach it, since nothing here closes the network.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import ssl
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from glaciolake.catalog.simulate.serve.hosts import HOSTS
 from glaciolake.catalog.simulate.serve.load import load_folder
 from glaciolake.catalog.simulate.serve.options import Options
 from glaciolake.catalog.simulate.serve.proxy import Proxy
+from glaciolake.catalog.simulate.serve.watched import Watched
 
 _START_S = 30.0
 _GRACE_S = 1
@@ -50,6 +52,8 @@ class Served:
         Kind of request -> how many came: ``search``, ``stac``, ``data``, ``signed``, ``login``, ``files``.
     ca_file
         Certificate that a client must trust; it exists as long as the server runs.
+    crashes
+        Answers 5xx that are no fault that was asked for, but an error in this server; the log tells each.
     port, proxy_port
         Of the STAC API and of the proxy.
     """
@@ -58,6 +62,7 @@ class Served:
         self.holdings, self.options, self.ca_file = holdings, options, ca_file
         self.faults = Faults(options)
         self.requests: Counter[str] = Counter()
+        self.crashes = 0
         self.port = self.proxy_port = 0
         self.files = FileHosts(holdings, options)
         self.proxy = Proxy()
@@ -96,11 +101,10 @@ class Served:
         """Variables under which a program finds this archive, and a login to it."""
         names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GDAL_CURL_CA_BUNDLE", "SSL_CERT_FILE")
         proxy, near = f"http://127.0.0.1:{self.proxy_port}", "127.0.0.1,localhost"
+        proxies = {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": near}
         return {
-            "HTTPS_PROXY": proxy,
-            "https_proxy": proxy,
-            "NO_PROXY": near,
-            "no_proxy": near,
+            **proxies,
+            **{name.lower(): value for name, value in proxies.items()},
             **dict.fromkeys(names, str(self.ca_file)),
             "EARTHDATA_TOKEN": self.options.token,
             # grids of bursts, which are cropped here, must not be remembered as those of the real archive
@@ -186,6 +190,8 @@ class _Thread(threading.Thread):
         """Return when requests are answered; raise what kept it from that."""
         if not self._ready.wait(_START_S):
             raise CatalogError(f"the server did not start in {_START_S:g} s; is the machine overloaded?")
+        if isinstance(self._error, SystemExit):  # uvicorn's way to say that it cannot start
+            raise CatalogError("the server gave up before it answered a request") from self._error
         if self._error is not None:
             raise self._error
 
@@ -211,20 +217,35 @@ class _Thread(threading.Thread):
             ]
             proxy = await archive.proxy.start(inner.getsockname()[1])
             archive.proxy_port = proxy.sockets[0].getsockname()[1]
-            while not (plain.started and hosts.started) and not any(one.done() for one in running):
-                await asyncio.sleep(0.005)
-            self._ready.set()
-            await self._end.wait()
-            proxy.close()
-            await archive.proxy.close()
+            try:
+                while not (plain.started and hosts.started):
+                    _check_alive(running)
+                    await asyncio.sleep(0.005)
+                self._ready.set()
+                await self._end.wait()
+            finally:
+                proxy.close()
+                await archive.proxy.close()
             plain.should_exit = hosts.should_exit = True
             await asyncio.gather(*running)
 
 
+def _check_alive(running: Sequence[asyncio.Future[None]]) -> None:
+    """Raise what ended a server before it answered a request."""
+    for one in running:
+        if one.done():
+            one.result()
+            raise CatalogError("the server ended before it answered a request")
+
+
 def _server(application: ASGIApp, archive: Served, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
-    """Set up a server that says nothing; faults stand in front of the application."""
+    """Set up a server that tells of its own errors only; faults stand in front of the application."""
+
+    def count() -> None:
+        archive.crashes += 1
+
     config = uvicorn.Config(
-        Faulty(application, archive.faults),
+        Faulty(Watched(application, count), archive.faults),
         lifespan="off",
         log_config=None,
         log_level="critical",

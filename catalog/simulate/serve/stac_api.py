@@ -16,19 +16,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from shapely.geometry import box, shape
-from shapely.geometry.base import BaseGeometry
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from glaciolake.catalog.names import Family
 from glaciolake.catalog.simulate.serve.holdings import Asked, Holdings, Key, Page, Product
+from glaciolake.catalog.simulate.serve.stac_query import BadQuery, Body, area, known_only, refused, span
 
 logging.getLogger("stac_fastapi.types.config").setLevel(logging.ERROR)  # it warns of its own defaults
 
@@ -45,9 +45,9 @@ from stac_fastapi.types.errors import InvalidQueryParameter, NotFoundError  # no
 from stac_fastapi.types.extension import ApiExtension  # noqa: E402
 from stac_fastapi.types.links import CollectionLinks, ItemLinks  # noqa: E402
 from stac_fastapi.types.requests import get_base_url  # noqa: E402
-from stac_fastapi.types.rfc3339 import str_to_interval  # noqa: E402
 
 _ID = "simulated-opera"
+_TOKEN = re.compile(r"(-?\d{1,12})_([\w.-]+)", re.ASCII)
 ABOUT: dict[Family, str] = {
     "opera": "Simulated OPERA RTC-S1: gamma nought, linear power, one item a burst and pass.",
     "opera-static": "Simulated static layers of OPERA RTC-S1: one item a burst.",
@@ -85,9 +85,10 @@ def stac_application(holdings: Holdings, dress: Dress) -> ASGIApp:
         client=_Client(holdings, dress),
         extensions=extensions,
         search_get_request_model=create_get_request_model(extensions),
-        search_post_request_model=create_post_request_model(extensions),
+        search_post_request_model=create_post_request_model(extensions, Body),
         middlewares=[],
     )
+    api.app.add_exception_handler(RequestValidationError, refused)
     application: ASGIApp = api.app
     return application
 
@@ -102,15 +103,14 @@ class _Client(AsyncBaseCoreClient):
     async def post_search(self, search_request: Any, **kwargs: Any) -> Any:
         """Search by POST; the next page is asked for with the same body and a token."""
         request: Request = kwargs["request"]
-        area = shape(search_request.intersects.model_dump()) if search_request.intersects else None
-        if search_request.bbox:
-            area = _box(search_request.bbox)
-        span = (search_request.start_date, search_request.end_date)
-        asked = self._asked(search_request.collections, search_request.ids, area, span)
+        body = json.loads(await request.body())
+        known_only(body, "body")
+        known_only(request.query_params, "query", ())
+        asked = self._asked(search_request.collections, search_request.ids, body)
         page = self._holdings.page(asked, search_request.limit or 10, _key(search_request.token))
         answer = self._answer(page, request)
         if page.after is not None:
-            body = json.loads(await request.body()) | {"token": _token(page.after)}
+            body["token"] = _token(page.after)
             link = {"rel": "next", "href": f"{get_base_url(request)}search", "method": "POST", "body": body}
             answer["links"].append({"type": "application/geo+json", **link})
         return GeoJSONResponse(answer)  # as it is: FastAPI's way through its models takes ten times as long
@@ -118,16 +118,12 @@ class _Client(AsyncBaseCoreClient):
     async def get_search(self, **asked: Any) -> Any:  # type: ignore[override]  # called by keywords
         """Search by GET; the next page is the same address and a token."""
         request: Request = asked["request"]
-        area = shape(json.loads(asked["intersects"])) if asked.get("intersects") else None
-        if asked.get("bbox"):
-            area = _box(asked["bbox"])
-        return self._got(request, asked, self._asked(asked["collections"], asked["ids"], area, _span(asked)))
+        return self._got(request, asked, self._asked(asked["collections"], asked["ids"], asked))
 
     async def item_collection(self, collection_id: str, **asked: Any) -> Any:  # type: ignore[override]
         """List a collection."""
         self._family(collection_id)
-        area = _box(asked["bbox"]) if asked.get("bbox") else None
-        return self._got(asked["request"], asked, self._asked([collection_id], None, area, _span(asked)))
+        return self._got(asked["request"], asked, self._asked([collection_id], None, asked))
 
     async def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> Any:
         """Give one item."""
@@ -149,19 +145,24 @@ class _Client(AsyncBaseCoreClient):
         self._family(collection_id)
         return self._collection(collection_id, get_base_url(kwargs["request"]))
 
-    def _asked(
-        self,
-        collections: list[str] | None,
-        ids: list[str] | None,
-        area: BaseGeometry | None,
-        span: tuple[datetime | None, datetime | None],
-    ) -> Asked:
+    def _asked(self, collections: list[str] | None, ids: list[str] | None, told: Mapping[str, Any]) -> Asked:
         known = self._dress.collections
         families = [known[one] for one in collections if one in known] if collections else known.values()
-        start, end = (None if moment is None else moment.astimezone(UTC) for moment in span)
-        return Asked(tuple(families), area, start, end, names=tuple(ids or ()))
+        try:
+            place, times = area(told), span(told)
+        except BadQuery as error:
+            raise InvalidQueryParameter(str(error)) from error
+        names = frozenset(ids or ())
+        tests = (lambda product: product.name.granule in names,) if names else ()
+        return Asked(
+            tuple(families),
+            () if place is None else (place,),
+            () if times is None else ((times,),),
+            tests=tests,
+        )
 
     def _got(self, request: Request, told: Mapping[str, Any], asked: Asked) -> GeoJSONResponse:
+        known_only(request.query_params, "query")
         token = request.query_params.get("token")
         page = self._holdings.page(asked, told.get("limit") or 10, _key(token))
         answer = self._answer(page, request)
@@ -187,7 +188,8 @@ class _Client(AsyncBaseCoreClient):
 
     def _item(self, product: Product, base: str) -> dict[str, Any]:
         item = self._dress.item(product)
-        return item | {"links": ItemLinks(str(item["collection"]), base, item["id"]).create_links()}
+        links = ItemLinks(str(item["collection"]), base, item["id"]).create_links()
+        return item | {"links": [*links, *item["links"]]}
 
     def _family(self, collection: str) -> Family:
         if collection not in self._dress.collections:
@@ -216,20 +218,6 @@ class _Client(AsyncBaseCoreClient):
         }
 
 
-def _box(bounds: Any) -> BaseGeometry:
-    """Box of four numbers, or of six with heights; one that crosses the antimeridian is none of Nepal's."""
-    numbers = [float(value) for value in bounds]
-    half = len(numbers) // 2
-    return box(numbers[0], numbers[1], numbers[half], numbers[half + 1])
-
-
-def _span(asked: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
-    told = str_to_interval(asked.get("datetime"))
-    if told is None or isinstance(told, datetime):
-        return told, told
-    return told[0], told[1]
-
-
 def _token(key: Key) -> str:
     return f"{key[0]:.0f}_{key[1]}"
 
@@ -237,8 +225,7 @@ def _token(key: Key) -> str:
 def _key(token: str | None) -> Key | None:
     if not token:
         return None
-    seconds, sign, name = token.partition("_")
-    try:
-        return float(seconds), name
-    except ValueError:
-        raise InvalidQueryParameter(f"token {token!r} is none of ours{sign}") from None
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise InvalidQueryParameter(f"token {token!r} is none of ours")
+    return float(match[1]), match[2]

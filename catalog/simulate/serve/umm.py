@@ -1,13 +1,25 @@
 """A product in the words of UMM-G, as the Common Metadata Repository tells of OPERA's: names, lists, order.
 
-Shaped after recorded replies. What the simulated archive has no file of (HDF5, ISO XML, browse images) is not
-listed.
+Shaped after recorded replies, with which tests compare it key by key. What a real record has beside it:
+
+* addresses of files that the simulated archive does not have: HDF5, ISO XML, browse images, and their
+  checksums;
+* `InputGranules`, and the identifiers of ISCE3, s1-reader and the processor: nothing of the kind made these
+  files;
+* more than one revision;
+* addresses at ``datapool.asf.alaska.edu``, where recorded granules sensed until July 2025 lie; how that host
+  answers was not recorded, so all files are at ``cumulus.asf.earthdatacloud.nasa.gov``, as those of August
+  2025 are;
+* two polygons where an outline crosses the date line, which no Himalayan burst does.
+
+The address of S3 credentials is there as in every record; the host answers that there is no bucket.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +27,14 @@ from typing import Any
 import shapely.geometry.polygon
 from shapely.geometry import Polygon
 
-from glaciolake.catalog.names import cmr_burst
+from glaciolake.catalog.names import Family, cmr_burst
 from glaciolake.catalog.simulate.serve.holdings import Holdings, Product
-from glaciolake.catalog.simulate.serve.hosts import data_url, s3_url
+from glaciolake.catalog.simulate.serve.hosts import AUTH_HOST, data_url, s3_url
 
-SHORT_NAMES = {"opera": "OPERA_L2_RTC-S1_V1", "opera-static": "OPERA_L2_RTC-S1-STATIC_V1"}
-_BURST_S = 3
+SHORT_NAMES: dict[Family, str] = {"opera": "OPERA_L2_RTC-S1_V1", "opera-static": "OPERA_L2_RTC-S1-STATIC_V1"}
+COLLECTION_IDS: dict[Family, str] = {"opera": "C2777436413-ASF", "opera-static": "C2795135174-ASF"}
+PROVIDER = "ASF"
+INSTRUMENT = "C-SAR"
 _KNOWN_ORBIT = (51478, datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC))
 _MD5_MULTIHASH = "d510"
 _STATIC_ANGLE = "_local_incidence_angle.tif"
@@ -28,33 +42,45 @@ _STATIC_ANGLE = "_local_incidence_angle.tif"
 
 def umm_item(product: Product, holdings: Holdings) -> dict[str, Any]:
     """One entry of a search's ``items``: the granule and what the repository knows of the record."""
-    made = product.name.created or product.name.sensing_start
-    listed = _time(made + timedelta(minutes=40))
+    listed = _time(revised(product))
     meta = {
         "concept-type": "granule",
         "concept-id": concept_id(product),
         "revision-id": 1,
         "native-id": product.name.granule,
-        "collection-concept-id": "C2795135174-ASF" if _is_static(product) else "C2777436413-ASF",
-        "provider-id": "ASF",
+        "collection-concept-id": COLLECTION_IDS[product.name.family],
+        "provider-id": PROVIDER,
         "format": "application/vnd.nasa.cmr.umm+json",
         "revision-date": listed.replace("Z", ".000Z"),
     }
-    return {"meta": meta, "umm": _umm(product, holdings, listed)}
+    return {"meta": meta, "umm": umm(product, holdings)}
 
 
 def concept_id(product: Product) -> str:
     """Id of the record; the same in every run."""
-    return f"G{int(hashlib.sha256(product.name.granule.encode()).hexdigest()[:8], 16)}-ASF"
+    return f"G{int(hashlib.sha256(product.name.granule.encode()).hexdigest()[:8], 16)}-{PROVIDER}"
 
 
-def _umm(product: Product, holdings: Holdings, listed: str) -> dict[str, Any]:
+def revised(product: Product) -> datetime:
+    """Moment at which the repository took the record in."""
+    return (product.name.created or product.name.sensing_start) + timedelta(minutes=40)
+
+
+def platform(product: Product) -> str:
+    """``Sentinel-1A`` and the like."""
+    return f"Sentinel-1{product.name.sensor[-1]}"
+
+
+def umm(product: Product, holdings: Holdings) -> dict[str, Any]:
+    """Tell of one granule."""
     name, item = product.name, product.item() if product.item else {}
+    listed = _time(revised(product))
+    attributes = {key: value(product) for key, value in sorted(ATTRIBUTES.items())}
     return {
         "TemporalExtent": _extent(product),
-        "OrbitCalculatedSpatialDomains": [{"OrbitNumber": _orbit(product)}],
+        "OrbitCalculatedSpatialDomains": [{"OrbitNumber": orbit(product)}],
         "GranuleUR": name.granule,
-        "AdditionalAttributes": [{"Name": key, "Values": told} for key, told in _attributes(product).items()],
+        "AdditionalAttributes": [{"Name": key, "Values": told} for key, told in attributes.items() if told],
         "SpatialExtent": {
             "HorizontalSpatialDomain": {"Geometry": {"GPolygons": [{"Boundary": {"Points": _ring(product)}}]}}
         },
@@ -66,10 +92,10 @@ def _umm(product: Product, holdings: Holdings, listed: str) -> dict[str, Any]:
         "DataGranule": _granule(product, item),
         "Platforms": [
             {
-                "ShortName": f"Sentinel-1{name.sensor[-1]}",
+                "ShortName": platform(product),
                 "Instruments": [
                     {
-                        "ShortName": "C-SAR",
+                        "ShortName": INSTRUMENT,
                         "Characteristics": [{"Name": "LookDirection", "Value": "RIGHT"}],
                         "OperationalModes": ["IW"],
                     }
@@ -92,39 +118,45 @@ def _extent(product: Product) -> dict[str, Any]:
     start = product.name.sensing_start
     if _is_static(product):
         return {"SingleDateTime": _time(start)}
-    end = start + timedelta(seconds=_BURST_S)
-    return {"RangeDateTime": {"BeginningDateTime": _time(start), "EndingDateTime": _time(end)}}
-
-
-def _attributes(product: Product) -> dict[str, list[str]]:
-    static = _is_static(product)
-    told = {
-        "ASCENDING_DESCENDING": [product.orbit_state.upper()],
-        "BEAM_MODE": ["IW"],
-        "BISTATIC_DELAY_CORRECTION": ["FALSE" if static else "TRUE"],
-        "GROUP_ID": [f"{product.name.sensor}_IWDV_0000_0007_{_orbit(product):06d}_{product.burst[1:4]}"],
-        "LOOK_DIRECTION": ["RIGHT"],
-        "OPERA_BURST_ID": [cmr_burst(product.burst)],
-        "PATH_NUMBER": [str(int(product.burst[1:4]))],
-        "POLARIZATION": ["VV"] if static else product.polarizations,
-        "PROCESSING_TYPE": ["RTC-STATIC" if static else "RTC"],
-        "PRODUCT_VERSION": [product.name.version.removeprefix("v")],
-        "STATIC_TROPO_CORRECTION": ["FALSE" if static else "TRUE"],
-        "SUBSWATH_NAME": [product.burst[-3:]],
-        "WET_TROPO_CORRECTION": ["FALSE"],
+    return {
+        "RangeDateTime": {"BeginningDateTime": _time(start), "EndingDateTime": _time(product.sensing_end)}
     }
-    if static:
-        day = f"{product.name.sensing_start:%Y-%m-%d}"
-        return dict(sorted((told | {"VALIDITY_START_DATE": [day]}).items()))
-    more = {
-        "NOISE_CORRECTION": ["TRUE"],
-        "POST_PROCESSING_FILTER": ["FALSE"],
-        "RADIOMETRIC_TERRAIN_CORRECTION": ["TRUE"],
-    }
-    return dict(sorted((told | more).items()))
 
 
-def _orbit(product: Product) -> int:
+def _told(image: str, static: str | None = None) -> Callable[[Product], list[str]]:
+    """Attribute that is the same for all images, and for all static layers where they have it."""
+    known = {"opera": [image], "opera-static": [] if static is None else [static]}
+    return lambda product: known[product.name.family]
+
+
+_cmr_burst = functools.cache(cmr_burst)
+ATTRIBUTES: dict[str, Callable[[Product], list[str]]] = {
+    "ASCENDING_DESCENDING": lambda product: [product.orbit_state.upper()],
+    "BEAM_MODE": _told("IW", "IW"),
+    "BISTATIC_DELAY_CORRECTION": _told("TRUE", "FALSE"),
+    "GROUP_ID": lambda product: [
+        f"{product.name.sensor}_IWDV_0000_0007_{orbit(product):06d}_{product.burst[1:4]}"
+    ],
+    "LOOK_DIRECTION": _told("RIGHT", "RIGHT"),
+    "NOISE_CORRECTION": _told("TRUE"),
+    "OPERA_BURST_ID": lambda product: [_cmr_burst(product.burst)],
+    "PATH_NUMBER": lambda product: [str(int(product.burst[1:4]))],
+    "POLARIZATION": lambda product: ["VV"] if _is_static(product) else product.polarizations,
+    "POST_PROCESSING_FILTER": _told("FALSE"),
+    "PROCESSING_TYPE": _told("RTC", "RTC-STATIC"),
+    "PRODUCT_VERSION": lambda product: [product.name.version.removeprefix("v")],
+    "RADIOMETRIC_TERRAIN_CORRECTION": _told("TRUE"),
+    "STATIC_TROPO_CORRECTION": _told("TRUE", "FALSE"),
+    "SUBSWATH_NAME": lambda product: [product.burst[-3:]],
+    "VALIDITY_START_DATE": lambda product: (
+        [f"{product.name.sensing_start:%Y-%m-%d}"] if _is_static(product) else []
+    ),
+    "WET_TROPO_CORRECTION": _told("FALSE", "FALSE"),
+}
+"""Additional attribute -> its values in a product's record; none where such records lack it."""
+
+
+def orbit(product: Product) -> int:
     """Absolute orbit: 175 are flown in 12 days, and number 51478 of Sentinel-1A was on track 131."""
     track = int(product.burst[1:4])
     days = (product.name.sensing_start - _KNOWN_ORBIT[1]) / timedelta(days=12)
@@ -153,15 +185,16 @@ def _urls(product: Product, holdings: Holdings) -> Iterator[dict[str, str]]:
     for file in product.files:
         yield _url(data_url(product.name, f"{file}.md5"), "EXTENDED METADATA", "Text File")
         yield _url(s3_url(product.name, f"{file}.md5"), "EXTENDED METADATA", "Text File")
+    yield {
+        "URL": f"https://{AUTH_HOST}/s3credentials",
+        "Type": "VIEW RELATED INFORMATION",
+        "Description": "S3 Credentials Endpoint",
+    }
 
 
 def _url(url: str, kind: str, form: str) -> dict[str, str]:
-    return {
-        "URL": url,
-        "Type": kind,
-        "Description": f"Download {url.rpartition('/')[2]}",
-        "Format": form,
-    }
+    how = "This link provides direct download access via S3 to" if url.startswith("s3:") else "Download"
+    return {"URL": url, "Type": kind, "Description": f"{how} {url.rpartition('/')[2]}", "Format": form}
 
 
 def _projects(item: dict[str, Any]) -> list[str]:
