@@ -78,9 +78,11 @@ def main() -> None:
         said = f"{error.filename or 'the system'}: {error.strerror or error}"
         typer.echo(f"glaciolake: {without_secrets(said)}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("glaciolake: stopped; what is committed stays. Run the same command again.", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        # typer makes an exit of Ctrl-C, and says nothing
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            typer.echo("glaciolake: stopped; what is committed stays. Run the same command again.", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -144,10 +143,8 @@ def read_block(block: Block, *, shape: tuple[int, int], dtype_name: str) -> NDAr
     """
     fill = MASK_FILL if dtype_name == "uint8" else np.nan
     planes = np.full((len(block.slices), *shape), fill, dtype_name)
-    # What the environment sets already is left as it is.
-    options = {key: value for key, value in gdal_options(None, Path()).items() if key not in os.environ}
     hide_secrets_in_logs()
-    with rasterio.Env(**options):
+    with rasterio.Env(**gdal_options(None, Path())):
         for plane, sources in zip(planes, block.slices, strict=True):
             _fill_plane(plane, sources)
     return planes
@@ -202,7 +199,7 @@ def _read_window(source: Source, box: Box, dtype: np.dtype[Any]) -> NDArray[Any]
     try:
         if _local_path(source.href):
             return _read_once(source, box, dtype)
-        return read_again(read, password=password_of(login))
+        return read_again(read, source.href, password=password_of(login))
     except RasterioError as error:
         raise UnreadableGranule(source.name, source.href, _reason(source.href, error)) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 from glaciolake.pipeline.__main__ import app, main
 from tests.pipeline.chain import FIRST, lake_power, write_dates, write_network, write_registry
 from tests.pipeline.scenes import write_granule
+from tests.pipeline.terminal import OnTerminal
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,25 @@ def test_help_names_every_command_and_loads_no_heavy_library() -> None:
     shown = invoke("--help").output
     for command in ("demo", "run", "catalog", "series", "plot", "config", "doctor"):
         assert command in shown
+
+
+WAITS = """
+import time
+from glaciolake.pipeline.__main__ import app, main
+
+@app.command()
+def wait() -> None:
+    print("waiting", flush=True)
+    time.sleep(60)
+
+main()
+"""
+
+
+def test_ctrl_c_says_that_what_is_committed_stays(tmp_path: Path) -> None:
+    with closing(OnTerminal([sys.executable, "-c", WAITS, "wait"], tmp_path / "temporary")) as command:
+        command.read_until("waiting")
+        command.press_ctrl_c()
+        assert command.end() == 130
+        assert "glaciolake: stopped; what is committed stays." in command.said
+        assert "Traceback" not in command.said
