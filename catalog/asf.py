@@ -22,7 +22,7 @@ from glaciolake.catalog.folder import matches
 from glaciolake.catalog.items import BandFile, multihash
 from glaciolake.catalog.names import canonical_burst, cmr_burst, parse_name
 from glaciolake.catalog.request import Found, Refused, Request
-from glaciolake.catalog.retries import PatientAdapter
+from glaciolake.catalog.retries import REFUSED, PatientAdapter, login_refused
 
 SIMULATED = "SIMULATED"
 """Project that a played archive gives its granules, so that nobody takes them for seen."""
@@ -88,6 +88,9 @@ class AsfSource:
                     if not page and not complete:
                         break  # asf_search would go on asking for as long as the server names a next page
         except (ASFError, CMRError, requests.RequestException) as error:
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if status in REFUSED:
+                raise SearchFailed(login_refused(f"https://{self.host}", status)) from error
             raise SearchFailed(
                 f"ASF search at {self.host} failed: {_told(error)}; try again later"
             ) from error

@@ -148,7 +148,7 @@ def read_lattice(href: str, credentials: Credentials | None = None) -> Lattice:
                 return Lattice(f"EPSG:{code}", tuple(raster.transform)[:6], tuple(raster.shape))
 
         try:
-            found = read_again(read, password=password_of(options)) if remote else read({})
+            found = read_again(read, href, password=password_of(options)) if remote else read({})
         except RasterioError as error:
             hint = f" (a login that is not accepted looks like this too; {HOW_TO})" if login else ""
             raise SearchFailed(f"cannot read the header of {href}: {error}{hint}") from error

@@ -19,6 +19,7 @@ from typing import NoReturn, Self
 from urllib.parse import urlsplit
 
 from glaciolake.catalog.errors import CredentialsMissing
+from glaciolake.catalog.retries import GDAL_PATIENCE
 
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 """Where Earthdata asks for the password; the archive's own hosts redirect to it."""
@@ -34,12 +35,7 @@ _READING = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
     "CPL_VSIL_CURL_USE_HEAD": "NO",  # the archive's signed addresses refuse HEAD
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",  # a COG's header in one ranged request
-    "GDAL_HTTP_MAX_RETRY": "5",  # doubling from 1 s: half a minute; longer outages are left to the next run
-    "GDAL_HTTP_RETRY_DELAY": "1",
-    "GDAL_HTTP_TIMEOUT": "120",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",  # bytes per second, for _TIME seconds: a hung connection
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+    **GDAL_PATIENCE,
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MULTIPLEX": "YES",
     "GDAL_HTTP_VERSION": "2",
@@ -194,13 +190,15 @@ def gdal_options(credentials: Credentials | None, cookie_dir: Path) -> dict[str,
     Returns
     -------
     dict[str, str]
-        Options for `rasterio.Env`. Holds the token as text: hand it to GDAL and to nobody else.
+        Options for `rasterio.Env`, without those of reading that this process's environment sets: what a user
+        says there wins. Holds the token as text: hand it to GDAL and to nobody else.
     """
+    reading = {name: value for name, value in _READING.items() if name not in os.environ}
     if credentials is None:
-        return dict(_READING)
+        return reading
     cookies = str(cookie_dir / f"earthdata-{os.getpid()}.cookies")
     login = login_options(credentials, cookie_dir)
-    return _READING | {"GDAL_HTTP_COOKIEFILE": cookies, "GDAL_HTTP_COOKIEJAR": cookies} | login
+    return reading | {"GDAL_HTTP_COOKIEFILE": cookies, "GDAL_HTTP_COOKIEJAR": cookies} | login
 
 
 def login_options(credentials: Credentials, folder: Path) -> dict[str, str]:

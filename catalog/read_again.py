@@ -1,31 +1,60 @@
 """Reading rasters over HTTP: what GDAL's errors mean, and which are worth another attempt.
 
-GDAL itself repeats what a busy server answers (429, 5xx), and nothing else: not a refused login, a signed
-address that has expired, a connection that broke, half a file. Those pass.
+What holds in GDAL 3.10, as tried out on a server that fails so:
+
+* It repeats what a busy server answers (429, 5xx) after a delay of its own: it neither heeds Retry-After nor
+  tells it. All that can be done is to wait as long as such servers ask for: `retries.BUSY_WAITS_S` reach a
+  server that asks for up to a minute and a half, though it is asked in between, four times in two seconds.
+* It repeats a connection that cannot be made as often, but not one that is cut, whether for its low speed (it
+  hangs) or for GDAL_HTTP_TIMEOUT.
+* Whatever GDAL_HTTP_MAX_RETRY says, a failing open makes up to three requests, and a failing read four, which
+  hang one after the other. So `retries.GDAL_PATIENCE` is one repetition, and 15 s for a request that hangs.
+* A read that fails tells no status, whatever hinders it: it looks broken. The next attempt opens the file
+  anew, and an open tells.
+
+Measured with these limits: a file that hangs every time is given up after 45 s (its headers come and no
+body), 60 s (it opens and cannot be read) or 61 s (not a word), one whose server takes no connection after
+62 s, and a server that is always busy after 104 s. By the limits, what hangs now and then takes 100 s at most
+(`READ_BUDGET_S` and one more attempt), and what fails in every way in turn five minutes, since each kind has
+its own time. What drips, above GDAL's lowest speed, has GDAL_HTTP_TIMEOUT for each of three requests: six
+minutes. The slice stays pending, and the next run tries again.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from glaciolake.catalog.retries import READ_WAITS_S, REFUSED, REFUSED_WAITS_S, patiently
+from glaciolake.catalog.retries import (
+    BUSY,
+    BUSY_WAITS_S,
+    NO_PATIENCE,
+    READ_WAITS_S,
+    REFUSED,
+    REFUSED_WAITS_S,
+    Patience,
+    patiently,
+)
 
 ASK_AGAIN = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/"}
 """GDAL remembers, while a process lives, that a file could not be opened; this makes it ask again."""
-READ_BUDGET_S = 45.0
-"""Time after which a file is not tried once more. GDAL itself waits half a minute for a failing server."""
+READ_BUDGET_S = 40.0
+"""Time that failed reads of a file may take before the last is begun: less than one that hangs throughout."""
+BUSY_BUDGET_S = 120.0
+"""The same where the server is busy: all of `retries.BUSY_WAITS_S`, and what GDAL waits by itself."""
 CONVINCED = 3
-"""Files refused to the last, one after the other, after which a refusal is believed at once."""
+"""Files of a host refused to the last, one after the other, after which it is believed at once."""
 _STATUS = re.compile(r"HTTP response code: (\d{3})|HTTP error code : (\d{3})")
 _GONE = (404, 410)
-_ONCE = (0.0,)
+_ONCE = Patience("once", (0.0,), READ_BUDGET_S)
 """The first answer may be one that GDAL remembers from an earlier run of this process."""
 
 T = TypeVar("T")
@@ -35,22 +64,21 @@ class Refusals:
     """What this process knows of its login: refused again and again, it is not shown for long any more."""
 
     def __init__(self) -> None:
-        self._in_a_row = 0
+        self._in_a_row: Counter[str] = Counter()
         self._lock = threading.Lock()
         self.passwords: dict[str, str] = {}
         """Password logins that were refused and never let in -> the refusal: they are not shown again."""
         self.good: set[str] = set()
         """Password logins that were let in once."""
 
-    @property
-    def convinced(self) -> bool:
-        """Whether a refusal is no accident any more."""
-        return self._in_a_row >= CONVINCED
+    def convinced(self, host: str) -> bool:
+        """Whether a host's refusal is no accident any more."""
+        return self._in_a_row[host] >= CONVINCED
 
-    def note(self, *, refused: bool) -> None:
+    def note(self, host: str, *, refused: bool) -> None:
         """Count a file that was refused to the last; any other outcome starts anew."""
         with self._lock:
-            self._in_a_row = self._in_a_row + 1 if refused else 0
+            self._in_a_row[host] = self._in_a_row[host] + 1 if refused else 0
 
 
 REFUSALS = Refusals()
@@ -64,7 +92,7 @@ def password_of(login: Mapping[str, str]) -> str | None:
     return f"{path} {path.stat().st_mtime_ns if path.is_file() else 0}"
 
 
-def read_again(read: Callable[[dict[str, str]], T], *, password: str | None = None) -> T:
+def read_again(read: Callable[[dict[str, str]], T], href: str = "", *, password: str | None = None) -> T:
     """Read a remote raster, again where the failure may pass.
 
     A password that nobody has accepted yet is shown twice and then never again in this process: an account is
@@ -74,6 +102,8 @@ def read_again(read: Callable[[dict[str, str]], T], *, password: str | None = No
     ----------
     read
         Called with GDAL options to be set around it.
+    href
+        Address that is read: what a host refuses says nothing of others.
     password
         As of `password_of`, where reading shows one.
 
@@ -82,21 +112,22 @@ def read_again(read: Callable[[dict[str, str]], T], *, password: str | None = No
     RasterioError
         The last failure; everything else that `read` raises comes through at once.
     """
+    host = urlsplit(href.removeprefix("/vsicurl/")).hostname or ""
     unknown = password is not None and password not in REFUSALS.good
     if password is not None and (said := REFUSALS.passwords.get(password)) is not None:
         raise RasterioIOError(said)
 
-    def waits_s(error: Exception) -> tuple[float, ...]:
-        return _ONCE if unknown and status_of(error) in REFUSED else _waits_s(error)
+    def worth(error: Exception) -> Patience:
+        return _ONCE if unknown and is_refused(error) else _worth(error, host)
 
     try:
-        found = patiently(lambda number: read(ASK_AGAIN if number else {}), waits_s, READ_BUDGET_S)
+        found = patiently(lambda number: read(ASK_AGAIN if number else {}), worth)
     except RasterioError as error:
-        REFUSALS.note(refused=is_refused(error))
-        if password is not None and unknown and status_of(error) in REFUSED:
+        REFUSALS.note(host, refused=is_refused(error))
+        if password is not None and unknown and is_refused(error):
             REFUSALS.passwords[password] = str(error.__cause__ or error)
         raise
-    REFUSALS.note(refused=False)
+    REFUSALS.note(host, refused=False)
     if password is not None:
         REFUSALS.good.add(password)
     return found
@@ -126,13 +157,25 @@ def status_of(error: BaseException) -> int | None:
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether a failure looks like a refused login: by its status, or by a page under the file's name."""
-    return status_of(error) in REFUSED or "not recognized" in str(error.__cause__ or error)
+    """Whether a login was refused, by the status; a page under the file's name may be an outage as well."""
+    return status_of(error) in REFUSED
 
 
-def _waits_s(error: Exception) -> tuple[float, ...]:
+def is_page(error: BaseException) -> bool:
+    """Whether what came is no raster: a web page, or so little that GDAL cannot tell."""
+    return "not recognized" in str(error.__cause__ or error)
+
+
+def _worth(error: Exception, host: str) -> Patience:
     if not isinstance(error, RasterioError):
-        return ()
-    if status_of(error) in _GONE or (is_refused(error) and REFUSALS.convinced):
+        return NO_PATIENCE
+    status = status_of(error)
+    if status in _GONE or (status in REFUSED and REFUSALS.convinced(host)):
         return _ONCE
-    return REFUSED_WAITS_S if is_refused(error) else READ_WAITS_S
+    if status in REFUSED:
+        return Patience("refused", REFUSED_WAITS_S, READ_BUDGET_S)
+    if status in BUSY:
+        return Patience("busy", BUSY_WAITS_S, BUSY_BUDGET_S)
+    if is_page(error):  # for a refused login, perhaps: told as soon, though not counted as one
+        return Patience("page", REFUSED_WAITS_S, READ_BUDGET_S)
+    return Patience("broken", READ_WAITS_S, READ_BUDGET_S)

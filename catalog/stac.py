@@ -25,7 +25,7 @@ from glaciolake.catalog.duplicates import newest
 from glaciolake.catalog.errors import CatalogError, SearchFailed
 from glaciolake.catalog.folder import matches
 from glaciolake.catalog.request import Found, Refused, Request
-from glaciolake.catalog.retries import TIMEOUT_S, PatientAdapter
+from glaciolake.catalog.retries import REFUSED, PatientAdapter, login_refused
 from glaciolake.catalog.stac_items import complete_or_listed
 from glaciolake.catalog.walk import walked
 
@@ -71,7 +71,7 @@ class StacSource:
         CatalogError
             Where the address is no STAC catalogue.
         """
-        io = StacApiIO(timeout=TIMEOUT_S)
+        io = StacApiIO()
         for scheme in ("http://", "https://"):
             io.session.mount(scheme, PatientAdapter(self.wait_s, raise_on_status=False))
         try:
@@ -83,6 +83,8 @@ class StacSource:
                 return self._sorted_out(self._items(io, request), request)
         except APIError as error:
             status = getattr(error, "status_code", None)
+            if status in REFUSED:
+                raise SearchFailed(login_refused(self.url, status)) from error
             answer = f"HTTP status {status}" if status else "no answer"
             raise SearchFailed(
                 f"search of {self.url} failed, {answer}: {_short(error)}; try again later"

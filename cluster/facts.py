@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import ssl
 import tempfile
 from importlib import metadata, util
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import requests
+from requests.exceptions import ProxyError
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.connect import connect
 from glaciolake.cluster.errors import ClusterError
 
 HTTPS = 443
-NETWORK_TIMEOUT_S = 3.0
+NETWORK_TIMEOUT_S = 5.0
+"""To connect, and then for an answer: one needs four round trips, with a proxy six."""
 SCHEDULER_TIMEOUT_S = 5.0
 
 
@@ -95,12 +99,35 @@ def write_error(path: Path) -> str | None:
 
 
 def reach_error(host: str, port: int = HTTPS) -> str | None:
-    """Try to open a connection to a host; what hinders it, None where nothing does."""
+    """Ask a host for anything by https, through a proxy where the environment names one, as a search does.
+
+    Returns
+    -------
+    str or None
+        What hinders it; None where it answers, whatever it says. Never an address: a proxy's may hold a
+        login.
+    """
     try:
-        socket.create_connection((host, port), timeout=NETWORK_TIMEOUT_S).close()
-    except OSError as error:
-        return error.strerror or type(error).__name__
+        requests.head(f"https://{host}:{port}/", timeout=NETWORK_TIMEOUT_S).close()
+    except (requests.RequestException, OSError) as error:
+        return _cause(error)
     return None
+
+
+def _cause(error: BaseException) -> str:
+    """Say in a few words why a request failed: the innermost error that the system or TLS has words for."""
+    words = "the proxy refused or failed" if isinstance(error, ProxyError) else type(error).__name__
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {inner.verify_message}"
+        if isinstance(inner, OSError) and inner.strerror and not isinstance(inner, requests.RequestException):
+            return f"{words}: {inner.strerror}" if isinstance(error, ProxyError) else inner.strerror
+        if isinstance(inner, TimeoutError | requests.Timeout):
+            return "timed out"
+        within = next((one for one in inner.args if isinstance(one, BaseException)), None)
+        inner = inner.__cause__ or within or inner.__context__
+    return words
 
 
 def scheduler_error(address: str | None, timeout_s: float = SCHEDULER_TIMEOUT_S) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -45,6 +45,10 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Spoken(logging.StreamHandler[TextIO]):
+    """Our log on stderr: one of a process, however often a command is called in it."""
+
+
 @app.callback()
 def options(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every piece of work.")] = False,
@@ -53,10 +57,12 @@ def options(
     ] = False,
 ) -> None:
     """Apply what holds for every command."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Spoken(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     # Our own logger, not the root: Dask's scheduler and nannies would speak through the root's handler too.
     ours = logging.getLogger("glaciolake")
+    for earlier in [one for one in ours.handlers if isinstance(one, _Spoken)]:
+        ours.removeHandler(earlier)
     ours.addHandler(handler)
     ours.setLevel(logging.INFO if verbose else logging.ERROR)
 

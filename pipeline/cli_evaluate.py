@@ -61,7 +61,11 @@ def _print(found: Evaluation) -> None:
 
     cells = [summary_cells(row) for rows in found.rows.values() for row in rows]
     typer.echo(plain_table(SUMMARY, cells))
-    typer.echo("In brackets: the image-blind constant; in square brackets: the share truly visible.\n")
+    drawn = " or ".join(sorted({one.basis for one in found.series}))
+    typer.echo(
+        f"In brackets: the image-blind constant, drawn from the true masks of {drawn}; in square brackets: "
+        "the share truly visible.\n"
+    )
     for words in shortcomings(found):
         typer.echo(words.replace("**", ""))
     missing = [

@@ -10,7 +10,6 @@ import asf_search
 import pytest
 import requests
 from pytest_httpserver import HTTPServer
-from requests.adapters import HTTPAdapter
 from shapely.geometry import Polygon, box
 from werkzeug import Request as Asked
 from werkzeug import Response
@@ -20,7 +19,7 @@ from glaciolake.catalog.burst_grids import BurstGrids
 from glaciolake.catalog.errors import CredentialsMissing, SearchFailed
 from glaciolake.catalog.items import granule_of
 from glaciolake.catalog.request import Request
-from glaciolake.catalog.retries import retries
+from glaciolake.catalog.retries import PatientAdapter
 from tests.catalog.replies import BURST, GRID, granule, seed_grids, umm_granule
 
 AOI = box(86.46, 27.85, 86.49, 27.87)
@@ -29,12 +28,14 @@ NAMES = [granule(f"2024{month:02d}10T001134Z") for month in (3, 4, 5)]
 PATH = "/search/granules.umm_json"
 
 
-class Plain(HTTPAdapter):
+class Plain(PatientAdapter):
     """Carries what is meant for https in plain HTTP, so that a server on this machine can answer."""
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         request.url = (request.url or "").replace("https://", "http://")
-        return super().send(request, *args, **kwargs)
+        return super().send(request, stream, *args, **kwargs)
 
 
 class Cmr:
@@ -58,7 +59,7 @@ def source(
     server: HTTPServer, folder: Path, session: type[requests.Session] = asf_search.ASFSession
 ) -> AsfSource:
     opened = session()
-    opened.mount("https://", Plain(max_retries=retries(0, raise_on_status=True)))
+    opened.mount("https://", Plain(0, raise_on_status=True))
     return AsfSource(BurstGrids(seed_grids(folder)), f"{server.host}:{server.port}", opened)
 
 
@@ -183,7 +184,8 @@ def test_an_error_on_a_later_page_is_an_error_of_the_whole(httpserver: HTTPServe
     ("status", "body", "says"),
     [
         (400, '{"errors": ["Parameter [polygon] is bad"]}', r"HTTP 400.*polygon"),
-        (401, "<html>login</html>", "localhost"),
+        (401, "<html>login</html>", r"https://localhost.*refused, HTTP status 401.*for localhost.*\.netrc"),
+        (403, '{"errors": ["no"]}', "was refused, HTTP status 403"),
         (503, '{"errors": ["busy"]}', "503"),
         (429, "slow down", "429"),
         (200, "<html>a portal</html>", "localhost"),
@@ -198,7 +200,7 @@ def test_every_failure_is_an_error_and_asks_nobody_else(
     reporting = asf_search.REPORT_ERRORS
     with pytest.raises(SearchFailed, match=says):
         source(httpserver, tmp_path).find(YEAR)
-    assert len(httpserver.log) == (5 if status in (429, 503) else 1)
+    assert len(httpserver.log) == {401: 2, 403: 2, 429: 5, 503: 5}.get(status, 1)
     assert asf_search.REPORT_ERRORS is reporting
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from glaciolake.catalog import read_again
 from glaciolake.catalog.burst_grids import BurstGrids, cache_folder, is_archive, read_lattice
 from glaciolake.catalog.errors import CredentialsMissing, SearchFailed
 from glaciolake.catalog.items import Lattice
@@ -72,6 +73,20 @@ def test_the_next_file_of_a_burst_helps_out_and_three_are_enough(
 def test_the_archive_without_a_login_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(CredentialsMissing, match=r"datapool.*EARTHDATA_TOKEN"):
         BurstGrids(tmp_path).lattice(BURST, ["https://datapool.asf.alaska.edu/RTC/OPERA-S1/x_VV.tif"])
+
+
+def test_a_host_that_refuses_is_known_by_its_name(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_again, "REFUSALS", read_again.Refusals())
+    monkeypatch.setattr(read_again, "REFUSED_WAITS_S", (0.0,))
+    for number in range(read_again.CONVINCED):
+        path = f"/refused-{number}_VV.tif"  # GDAL remembers what other tests had at the address of a file
+        httpserver.expect_request(path).respond_with_data("who are you?", 403)
+        assert not read_again.REFUSALS.convinced(httpserver.host)
+        with pytest.raises(SearchFailed, match="403"):
+            read_lattice(httpserver.url_for(path))
+    assert read_again.REFUSALS.convinced(httpserver.host)
 
 
 def test_a_page_in_place_of_a_raster_is_no_grid(tmp_path: Path) -> None:

@@ -181,6 +181,14 @@ def test_without_a_login_gdal_still_reads_without_listing(tmp_path: Path) -> Non
     )
 
 
+def test_what_a_user_tells_gdal_in_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "3")
+    options = gdal_options(found(TOKEN, tmp_path), tmp_path)
+    assert "GDAL_HTTP_LOW_SPEED_TIME" not in options and options["GDAL_HTTP_MAX_RETRY"] == "1"
+
+
 @pytest.mark.parametrize("environ", [TOKEN, ACCOUNT, {}])
 def test_a_worker_finds_the_same_login_from_its_environment(environ: dict[str, str], tmp_path: Path) -> None:
     write_netrc(tmp_path)

@@ -188,6 +188,16 @@ def test_a_busy_server_is_asked_again_and_a_broken_one_named_with_its_status(
     assert len(httpserver.log) == 5 and len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_login_is_told_as_one_and_shown_once_more(
+    httpserver: HTTPServer, tmp_path: Path, status: int
+) -> None:
+    httpserver.expect_request("/stac").respond_with_data("who are you?", status)
+    with pytest.raises(SearchFailed, match=rf"/stac was refused, HTTP status {status}.*\.netrc") as caught:
+        source(httpserver, tmp_path).find(YEAR)
+    assert len(httpserver.log) == 2 and "later" not in str(caught.value)
+
+
 def test_an_error_on_a_later_page_is_an_error_of_the_whole(httpserver: HTTPServer, tmp_path: Path) -> None:
     api = Api(httpserver, [stac_item(name) for name in NAMES])
     page_one = api.search

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from distributed import SpecCluster
 
+from glaciolake.catalog.simulate.serve.server import served
 from glaciolake.cluster import facts
 from glaciolake.cluster.doctor import (
+    ARCHIVE_HOSTS,
     Check,
     check_credentials,
     check_disk,
@@ -23,6 +25,7 @@ from glaciolake.cluster.doctor import (
     check_weights,
     examine,
 )
+from tests.catalog.serving import write_folder
 
 GIB = 2**30
 REQUIREMENTS = [
@@ -227,8 +230,33 @@ def test_a_scheduler_is_tried_and_its_trouble_told(small_cluster: SpecCluster) -
     assert check.fix.startswith("check the address")
 
 
-def test_a_host_that_answers_is_told_from_one_that_does_not() -> None:
+@pytest.fixture
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("without_proxy")
+def test_a_host_that_does_not_answer_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "NETWORK_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert facts.reach_error("127.0.0.1", port) is None
+        assert facts.reach_error("127.0.0.1", port) == "timed out"  # connected, and not a word
     assert facts.reach_error("127.0.0.1", port) == "Connection refused"
+
+
+@pytest.mark.usefixtures("without_proxy")
+def test_hosts_are_reached_through_the_proxy_that_searches_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(write_folder(tmp_path)) as archive:
+        for name, value in archive.environment.items():
+            monkeypatch.setenv(name, value)
+        assert [facts.reach_error(host) for host in ARCHIVE_HOSTS] == [None, None]
+        assert facts.reach_error("example.org") == "the proxy refused or failed"
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        monkeypatch.delenv("CURL_CA_BUNDLE")
+        assert str(facts.reach_error(ARCHIVE_HOSTS[0])).startswith("its certificate is not trusted")
+    monkeypatch.setenv("https_proxy", "http://bob:hunter2@127.0.0.1:9")
+    assert facts.reach_error(ARCHIVE_HOSTS[0]) == "the proxy refused or failed: Connection refused"

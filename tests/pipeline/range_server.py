@@ -21,6 +21,8 @@ class Served:
     n_bytes: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)  # statuses to answer first
+    silent_from: int | None = None  # what is asked from this byte on hangs
+    closing: threading.Event = field(default_factory=threading.Event)
 
 
 class RangeHandler(BaseHTTPRequestHandler):
@@ -39,6 +41,9 @@ class RangeHandler(BaseHTTPRequestHandler):
             return
         wanted = self.headers.get("Range")
         first, last = (int(end) for end in wanted[6:].split("-")) if wanted else (0, len(self.content) - 1)
+        if self.served.silent_from is not None and first >= self.served.silent_from:
+            self.served.closing.wait(60)
+            return
         part = self.content[first : last + 1]
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(part)))
@@ -72,6 +77,7 @@ def serving(content: bytes) -> Iterator[Served]:
     try:
         yield served
     finally:
+        served.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

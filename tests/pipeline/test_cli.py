@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stderr
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +15,7 @@ import pytest
 from distributed import LocalCluster
 from typer.testing import CliRunner, Result
 
-from glaciolake.pipeline.__main__ import app, main
+from glaciolake.pipeline.__main__ import app, main, options
 from tests.pipeline.chain import FIRST, lake_power, write_dates, write_network, write_registry
 from tests.pipeline.scenes import write_granule
 from tests.pipeline.terminal import OnTerminal
@@ -104,6 +106,20 @@ def test_a_store_that_is_something_else_is_refused(
 ) -> None:
     said = fails_with([*arguments, "--store", str(tmp_path / "archive")], monkeypatch, capsys)
     assert "not a glaciolake store" in said
+
+
+def test_a_process_that_calls_several_commands_logs_each_line_once() -> None:
+    ours = logging.getLogger("glaciolake")
+    options()
+    n_handlers = len(ours.handlers)
+    for verbose in (True, False, True):
+        stderr = io.StringIO()
+        with redirect_stderr(stderr):
+            options(verbose=verbose)
+        ours.info("one line")
+        assert stderr.getvalue().count("INFO glaciolake one line\n") == verbose
+    assert len(ours.handlers) == n_handlers
+    options()  # as other tests expect it
 
 
 def test_the_printed_configuration_is_a_valid_one(tmp_path: Path) -> None:

@@ -68,7 +68,14 @@ def test_every_state_is_printed_with_the_constant_in_brackets(tmp_path: Path) ->
     missing = looks()[4].pass_id
     assert f"not stored: tsho/T121/{missing}: not in the store, and the store says no reason" in done.output
     assert "1 of these are seen (constant: 0)" in done.output
+    assert "the image-blind constant, drawn from the true masks of other calendar years;" in done.output
     assert done.output.rstrip().endswith("report.md")
+
+
+def test_what_the_constant_is_drawn_from_is_printed_where_there_is_one_year_only(tmp_path: Path) -> None:
+    some = [Look(date(2022, month, day)) for month in (6, 10) for day in (1, 6)]
+    done = invoke(arguments(tmp_path, some))
+    assert "the image-blind constant, drawn from the true masks of other half-years;" in done.output
 
 
 def test_the_report_has_its_pictures_and_no_score_without_a_baseline(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -116,7 +117,7 @@ def test_a_server_that_stumbles_once_is_asked_again(tmp_path: Path) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try everything twice, and remember nothing of other tests."""
-    for waits in ("READ_WAITS_S", "REFUSED_WAITS_S"):
+    for waits in ("READ_WAITS_S", "REFUSED_WAITS_S", "BUSY_WAITS_S"):
         monkeypatch.setattr(read_again, waits, (0.0,))
     monkeypatch.setattr(read_again, "REFUSALS", read_again.Refusals())
 
@@ -138,6 +139,44 @@ def test_an_outage_is_named_and_then_forgotten(
             cube.compute()
         assert "secret" not in str(caught.value)
         np.testing.assert_array_equal(cube["vv"][0].values, power((200, 300), 1))
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_file_that_opens_and_then_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")  # of 15 s; so a fifteenth of the rest
+    monkeypatch.setattr(read_again, "READ_BUDGET_S", read_again.READ_BUDGET_S / 15)
+    content = Path(write_granule(tmp_path, START, {"vv": power((600, 700), 1)}).hrefs[0][1]).read_bytes()
+    with serving(content) as served:
+        served.silent_from = 32_768
+        scene = granule(START, shape=(600, 700), hrefs={"vv": f"{served.url}/hangs_VV.tif"})
+        cube = open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE))
+        begun_s = time.monotonic()
+        with pytest.raises(UnreadableGranule, match="damaged or cut short"):
+            cube.compute(scheduler="synchronous")
+        assert 2.0 < time.monotonic() - begun_s < 100 / 15 + 1
+        assert len(served.requests) <= 20
+
+
+@pytest.mark.usefixtures("no_proxy", "impatient")
+def test_a_host_that_refuses_is_known_by_its_name_and_a_missing_file_soon(tmp_path: Path) -> None:
+    content = Path(write_granule(tmp_path, START, {"vv": power((200, 300), 1)}).hrefs[0][1]).read_bytes()
+
+    def requests_of(name: str, status: int) -> int:
+        before = len(served.requests)
+        served.failures = [status] * 100
+        scene = granule(START, hrefs={"vv": f"{served.url}/{name}_VV.tif"})
+        with pytest.raises(UnreadableGranule):
+            open_cube(group_passes([scene], ROLWALING_DEG), native_grid([scene], EVERYWHERE)).compute()
+        return len(served.requests) - before
+
+    with serving(content) as served:
+        assert requests_of("missing", 404) <= 4
+        for number in range(read_again.CONVINCED):
+            assert not read_again.REFUSALS.convinced("127.0.0.1")
+            requests_of(f"refused-{number}", 403)
+    assert read_again.REFUSALS.convinced("127.0.0.1") and not read_again.REFUSALS.convinced("")
 
 
 @pytest.mark.usefixtures("no_proxy", "impatient")

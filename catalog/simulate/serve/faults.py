@@ -75,7 +75,7 @@ class Faults:
 
     def draw(self, host: str, method: str, path: str) -> str | None:
         """Fault that a request meets; None lets it through."""
-        kinds = _meets(host, method)
+        kinds = meets(host, method)
         self._could.update(kinds)
         for pattern, kind in self._broken:
             if kind in kinds and fnmatch.fnmatchcase(path.rstrip("/").rpartition("/")[2], pattern):
@@ -114,7 +114,8 @@ class Faults:
             await asyncio.wait_for(self.closing.wait(), self.stall_s)
 
 
-def _meets(host: str, method: str) -> tuple[str, ...]:
+def meets(host: str, method: str) -> tuple[str, ...]:
+    """Fault words that a request to a host can meet."""
     if method == "HEAD":
         return ("403-head",)
     return _MEETS.get(host, ("401", *_ANYWHERE))
