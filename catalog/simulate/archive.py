@@ -134,9 +134,10 @@ def _check_here(out: Path, made: Sequence[Made]) -> None:
 
 
 def tasks_of(order: Order, out: Path) -> list[Task]:
-    """List what is to be written: every acquired pass of every burst, some passes a task."""
+    """List what is to be written: every acquired pass of every burst, some passes a task, longest first."""
     tasks = []
-    for burst in sites_in(order):
+    sites = sites_in(order)
+    for burst in sorted(sites, key=lambda one: -len(sites[one])):
         due = [one for one in passes_due(burst.track, order.start, order.end, order.seed) if one.acquired]
         starts = range(0, max(1, len(due)), PASSES_A_TASK)
         tasks += [
