@@ -131,10 +131,9 @@ def write_on(client: Client, out: Path, order: Any) -> Any:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        words = iter(("simulating scenes", "working out the truth"))
 
         def mapper(work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
-            shown = bar.add_task(next(words), total=len(tasks))
+            shown = bar.add_task("simulating scenes", total=len(tasks))
             # Each task writes files of its own, so that one whose worker was lost is simply done again.
             futures = client.map(work, tasks, pure=False, retries=2)
             while futures:

@@ -92,10 +92,13 @@ def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archi
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_recipe(out, order, complete=False)
-        made = [one for some in mapper(write_burst, tasks_of(order, out)) for one in some]
+        drawn = tasks_of(order, out)
+        # In one go: no core waits for the last scene before the truth is begun.
+        done = list(mapper(_work, [*drawn, *(SiteTask(order, site, str(out)) for site in order.sites)]))
+        made = [one for some in done[: len(drawn)] for one in some]
+        truths = done[len(drawn) :]
         _check_here(out, made)
         logger.info("wrote granules=%d folder=%s", len(made), out)
-        truths = list(mapper(truth_of_site, [SiteTask(order, site, str(out)) for site in order.sites]))
         _write_truth(out, made, truths)
         write_registry(out / REGISTRY, [lake for truth in truths for lake in truth.lakes])
         build(FolderSource(out / "scenes"), out / CATALOG)
@@ -110,6 +113,11 @@ def write_archive(out: Path, order: Order, mapper: Mapper = on_threads) -> Archi
             "with room, where you may write"
         ) from error
     return _archive(out, made)
+
+
+def _work(task: Task | SiteTask) -> Any:
+    """Draw some passes of a burst, or work out the truth of a site."""
+    return truth_of_site(task) if isinstance(task, SiteTask) else write_burst(task)
 
 
 def check_empty(out: Path) -> None:
