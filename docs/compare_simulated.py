@@ -223,8 +223,9 @@ def print_levels() -> None:
     """Write the table of classes as the simulation holds it."""
     say("| class | VV dB | VH dB | texture dB | dB per degree, VV, VH | source |", "|" + "---|" * 6)
     for cover, level in LEVELS.items():
+        texture = level.texture_db or "gusts"
         say(
-            f"| {cover.value.replace('_', ' ')} | {level.vv_db} | {level.vh_db} | {level.texture_db} | "
+            f"| {cover.value.replace('_', ' ')} | {level.vv_db} | {level.vh_db} | {texture} | "
             f"{level.slope_db_per_deg_vv}, {level.slope_db_per_deg_vh} | {level.source} |"
         )
     say("")

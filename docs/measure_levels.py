@@ -25,6 +25,8 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_filte
 from scipy.optimize import brentq
 from scipy.special import polygamma
 
+from glaciolake.catalog.simulate.levels import CALM_FLOOR_DB
+
 Image = NDArray[np.floating[Any]]
 
 OCEAN = frozenset({"T137-292318-IW2", *(f"T137-{number}-IW1" for number in range(292318, 292325))})
@@ -52,8 +54,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CHIP_M = 20.0
 FAR_DAYS = 300
 """Between two scenes of a pair after which speckle shares nothing, even on dry ground."""
-CALM_DB = -25.0
-"""Calm water in VV, which the simulation adds to what the wind makes."""
 CMOD5N = (
     0, -0.6878, -0.7957, 0.3380, -0.1728, 0.0, 0.0040, 0.1103, 0.0159, 6.7329, 2.7713, -2.2885, 0.4971,
     -0.7250, 0.0450, 0.0066, 0.3222, 0.0120, 22.7, 2.0813, 3.0, 8.3659, -3.3428, 1.3236, 6.2437, 2.3893,
@@ -435,7 +435,7 @@ def print_lake_wind(data: Path) -> None:
         if not levels:
             continue
         alone = [wind_of(level, incidence_deg) for level in levels]
-        calm = 10 ** (CALM_DB / 10)
+        calm = 10 ** (CALM_FLOOR_DB / 10)
         above = [wind_of(to_db(10 ** (one / 10) - calm), incidence_deg) for one in levels]
         pooled["evening" if track in ASCENDING else "morning"] += above
         cells = [str(np.quantile(one, (0.1, 0.5, 0.9)).round(1).tolist()) for one in (alone, above)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -53,12 +54,10 @@ def serve(  # noqa: PLR0913  # a command has an option for everything that peopl
     126: the command cannot be executed; 127: it is not there. Ctrl-C is the command's to answer. SIGTERM and
     SIGHUP end it too, after ten seconds by force, with 143 and 129.
     """
-    from glaciolake.catalog.simulate.serve.options import Options, parse_broken, parse_faults
-
     told: dict[str, Any] = {"port": port, "seed": seed, "stall_s": stall_s, "now": _moment(now)}
     if token is not None:
         told["token"] = token
-    options = Options(faults=parse_faults(fault or ()), broken=parse_broken(broken or ()), **told)
+    options = _options(fault or (), broken or (), told)
     try:
         with ending_is_raised(), _served(archive, options) as running:
             try:
@@ -69,6 +68,17 @@ def serve(  # noqa: PLR0913  # a command has an option for everything that peopl
     except Ended as ended:
         code = ended.code
     raise typer.Exit(code)
+
+
+def _options(faults: Sequence[str], broken: Sequence[str], told: Mapping[str, Any]) -> Options:
+    """Make the `Options`; a value that they refuse is wrong use, like one that cannot be read."""
+    from glaciolake.catalog.errors import CatalogError
+    from glaciolake.catalog.simulate.serve.options import Options, parse_broken, parse_faults
+
+    try:
+        return Options(faults=parse_faults(faults), broken=parse_broken(broken), **told)
+    except CatalogError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _served(archive: Path, options: Options) -> AbstractContextManager[Served]:

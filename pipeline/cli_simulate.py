@@ -47,7 +47,8 @@ simulate_app.command()(serve)
 def archive(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     out: Annotated[Path, typer.Argument(help="New or empty folder.")],
     lakes: Annotated[
-        str, typer.Option(help="How many lakes, or their ids, comma-separated: tsho-rolpa,chamlang.")
+        str,
+        typer.Option(help="How many sites, or their ids: tsho-rolpa,chamlang. Thame's site holds two lakes."),
     ] = "2",
     years: Annotated[
         str, typer.Option(help="First and last year, 2016-2025, or one; 2016 begins on 14 April.")
@@ -71,9 +72,7 @@ def archive(  # noqa: PLR0913  # a command has an option for everything that peo
     start, end = _span(years)
     shares = _shares(damage or [])
     with _one_line_if_stopped(out):
-        from glaciolake.catalog.simulate.order import make_order
-
-        order = make_order(_lakes(lakes), (start, end), seed=seed, profile=profile, damage=shares)
+        order = _order(_lakes(lakes), (start, end), seed=seed, profile=profile, damage=shares)
         made = _write(out, order, scheduler, workers)
     note = f", {len(made.superseded)} superseded" + (f", {len(made.damaged)} damaged" if made.damaged else "")
     typer.echo(f"{len(made.granules)} granules{note}: {made.folder}")
@@ -96,6 +95,17 @@ def _one_line_if_stopped(out: Path) -> Iterator[None]:
         }
         typer.echo(f"glaciolake: stopped; {said[_is_whole(out)]}", err=True)
         raise typer.Exit(STOPPED) from None
+
+
+def _order(lakes: int | list[str], span: tuple[date, date], **told: Any) -> Any:
+    """Make the `Order`; a value that it refuses is wrong use, like one that cannot be read."""
+    from glaciolake.catalog.errors import CatalogError
+    from glaciolake.catalog.simulate.order import make_order
+
+    try:
+        return make_order(lakes, span, **told)
+    except CatalogError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _write(out: Path, order: Any, scheduler: str | None, n_workers: int | None) -> Any:
@@ -168,11 +178,13 @@ def _words(text: str) -> list[str]:
 
 def _shares(entries: list[str]) -> dict[str, float]:
     """KIND=SHARE entries as numbers."""
-    shares = {}
+    shares: dict[str, float] = {}
     for entry in entries:
-        kind, _, share = entry.partition("=")
+        kind, _, share = (part.strip() for part in entry.partition("="))
+        if kind in shares:
+            raise typer.BadParameter(f"damage {kind!r} is given twice; give each kind once")
         try:
-            shares[kind.strip()] = float(share)
+            shares[kind] = float(share)
         except ValueError as error:
             raise typer.BadParameter(
                 f"damage {entry!r}: give a kind and a share, such as html=0.01"

@@ -90,7 +90,7 @@ def evaluate_truth(
         changes=tuple(changed),
         flags=tuple((one.name, flag_score(one.name, one.slices)) for one in series),
         flags_pooled=flag_score(POOLED, together),
-        beyond=tuple(series_beyond(truth, opened)),
+        beyond=series_beyond(truth, opened),
     )
     pictures["bias.png"] = _png(bias_figure(series))
     _write(out, earlier, found, pictures)
@@ -156,7 +156,8 @@ def numbers_of(found: Evaluation) -> dict[str, Any]:
     -------
     dict
         ``rows`` (a score each, ``blind_`` for the image-blind constant), ``falls``, ``changes`` (events),
-        ``frozen_flag``, ``missing``, ``worst``, ``falls_short`` (sentences) and what was compared.
+        ``frozen_flag``, ``days`` (from when to when passes count), ``missing``, ``worst``,
+        ``falls_short`` (sentences) and what was compared.
     """
     found_numbers: dict[str, Any] = _plain(
         {
@@ -166,6 +167,7 @@ def numbers_of(found: Evaluation) -> dict[str, Any]:
             "simulated": True,
             "models": sorted({one.model for one in found.series}),
             "constant": {one.name: one.basis for one in found.series},
+            "days": {name: str(value) for name, value in asdict(found.series[0].span).items()},
             "rows": [row_numbers(row) for rows in found.rows.values() for row in rows],
             "falls": [asdict(one) for one in found.falls],
             "changes": [asdict(one) for one in found.changes],
@@ -175,7 +177,8 @@ def numbers_of(found: Evaluation) -> dict[str, Any]:
                 for one in found.series
                 for row in one.slices[one.slices["why"] != ""].itertuples()
             ],
-            "series_not_stored": found.beyond,
+            "series_not_stored": list(found.beyond),
+            "series_failed": {name: n_failed for name, n_failed in found.beyond.items() if n_failed},
             "partial": {one.name: one.partial for one in found.series if one.partial},
             "other_granules": {one.name: one.other_granules for one in found.series if one.other_granules},
             "unexpected": {one.name: one.unexpected for one in found.series if one.unexpected},

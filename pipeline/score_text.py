@@ -38,6 +38,9 @@ READ = f"""
 * **A fall** is an unflagged area more than {100 * FALL:.0f} % and {FALL_SIGMAS:.0f} sigma of the outline below the median of up to
   {MEDIAN_OF} unflagged ones before it ({FEWEST} at least). It is false where the visible true area, by the same rule without the
   sigma, did not fall.
+* **Passes count** from the first to the last day of which the store knows a pass, stored or failed, of any lake and track.
+  It does not record for which days a run was asked: passes before and after, if they were asked for and never found or
+  never tried, are not counted.
 * Pooled rows count each slice once in percent and each pixel once in IoU, so large lakes weigh more in IoU.
 """.strip()  # noqa: E501  # one paragraph a line and a half: Markdown
 
@@ -219,7 +222,7 @@ def _missing(found: Evaluation) -> Iterator[str]:
     ]
     yield markdown_table(("pass", "state", "why"), rows) if rows else "None that was acquired."
     for words, names in (
-        ("Series of the truth that the store does not hold at all", found.beyond),
+        ("Series of the truth that the store does not hold at all", list(found.beyond)),
         (
             "Slices made without a damaged granule",
             [f"{s.lake}/{n}" for s in found.series for n in s.partial],

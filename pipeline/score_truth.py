@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from glaciolake.catalog.variables import Surface
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import count_pixels
 from glaciolake.pipeline.score_masks import Constant, OpenPass, Shores
-from glaciolake.pipeline.score_span import naive, while_stored, within
+from glaciolake.pipeline.score_span import Span, during, failures, naive, span_of, within
 from glaciolake.pipeline.series import NOT_OPEN_WATER, SLICES_AT_ONCE, crs_of, pixel_transform, texts_of
 
 OF_STORE = ("area_m2", "area_lower_m2", "area_upper_m2", "area_sigma_m2", "valid_fraction")
@@ -52,6 +53,8 @@ class Matched:
         Truth of every day, columns of `glaciolake.catalog.simulate.truth.Day`, ``date`` naive.
     basis
         What the constant is drawn from.
+    span
+        From when to when passes count; the same for all series of a store.
     unexpected
         Pass ids that the store holds and the truth does not know, or of which nothing was acquired.
     partial
@@ -70,6 +73,7 @@ class Matched:
     slices: pd.DataFrame
     days: pd.DataFrame
     basis: str
+    span: Span
     unexpected: tuple[str, ...]
     partial: tuple[str, ...]
     other_granules: tuple[str, ...]
@@ -106,12 +110,13 @@ def match_store(
         Store and truth have no series in common, or the store's scenes are not those of the archive.
     """
     pairs = common_series(truth, store)
-    reasons = {key: entry.get("reason", "") for key, entry in store.quarantine().items()}
+    failed = failures(truth, store.quarantine())
     held = [within(truth, store.read(lake, track)) for lake, track in pairs]
-    truth = while_stored(truth, held)
+    span = span_of(truth, held, failed)
+    truth = during(truth, span)
     for done, series in enumerate(held):
         report(done, len(pairs))
-        yield match_series(truth, series, reasons), series
+        yield match_series(truth, series, failed, span), series
     report(len(pairs), len(pairs))
 
 
@@ -129,23 +134,27 @@ def common_series(truth: Truth, store: Store) -> list[tuple[str, str]]:
     return sorted(known & held)
 
 
-def series_beyond(truth: Truth, store: Store) -> list[str]:
-    """``lake/track`` of the truth that the store does not hold at all, sorted."""
+def series_beyond(truth: Truth, store: Store) -> dict[str, int]:
+    """``lake/track`` of the truth that the store does not hold at all -> how many passes of it failed."""
     known = set(zip(truth.passes["lake"], truth.passes["track"], strict=True))
-    return sorted("/".join(pair) for pair in known - set(common_series(truth, store)))
+    names = sorted("/".join(pair) for pair in known - set(common_series(truth, store)))
+    tried = Counter(key.rpartition("/")[0] for key in failures(truth, store.quarantine()))
+    return {name: tried[name] for name in names}
 
 
-def match_series(truth: Truth, series: xr.Dataset, reasons: Mapping[str, str]) -> Matched:
+def match_series(truth: Truth, series: xr.Dataset, failed: Mapping[str, str], span: Span) -> Matched:
     """Join one series with its truth.
 
     Parameters
     ----------
     truth
-        Of the archive.
+        Of the archive, with the passes of `span`.
     series
         As `glaciolake.open_lake` gives it: dims (time, y, x).
-    reasons
-        ``lake/track/pass id`` -> why a pass could not be stored, from the store's quarantine.
+    failed
+        ``lake/track/pass id`` -> why a pass could not be stored, see `failures`.
+    span
+        From when to when passes count.
     """
     lake, track = str(series.attrs["lake"]), str(series.attrs["track"])
     if series.attrs["source"] != SIMULATED_SOURCE:
@@ -159,7 +168,7 @@ def match_series(truth: Truth, series: xr.Dataset, reasons: Mapping[str, str]) -
     _check_same_scenes(slices, f"{lake}/{track}")
     damage = dict(zip(truth.granules["granule"], truth.granules["damage"], strict=True))
     damage = {name: kind for name, kind in damage.items() if kind}
-    slices["why"] = _reasons(slices, damage, reasons)
+    slices["why"] = _reasons(slices, damage, failed)
     partial, other = _by_granules(slices, damage)
     shores = shores_of(truth, series)
     constant = Constant(_open_passes(slices), shores)
@@ -174,6 +183,7 @@ def match_series(truth: Truth, series: xr.Dataset, reasons: Mapping[str, str]) -
         slices=_with_pixels(slices, series, shores, constant),
         days=days.assign(date=naive(days["date"])).sort_values("date", ignore_index=True),
         basis=constant.basis,
+        span=span,
         unexpected=tuple(sorted(set(texts_of(series, "pass_id")) - expected)),
         partial=partial,
         other_granules=other,
@@ -242,7 +252,7 @@ def _nearby(truth: Truth, shores: Shores, lake: str) -> tuple[str, ...]:
     return tuple(name for name, shore in others.items() if shores.place(shore).intersects(grid))
 
 
-def _reasons(slices: pd.DataFrame, damage: Mapping[str, str], reasons: Mapping[str, str]) -> list[str]:
+def _reasons(slices: pd.DataFrame, damage: Mapping[str, str], failed: Mapping[str, str]) -> list[str]:
     """Say why acquired passes are not stored, "" for all others."""
     found = []
     for row in slices.itertuples():
@@ -250,7 +260,7 @@ def _reasons(slices: pd.DataFrame, damage: Mapping[str, str], reasons: Mapping[s
             found.append("")
             continue
         broken = sorted({damage.get(name, "") for name in str(row.granules).split()} - {""})
-        said = reasons.get(f"{row.lake}/{row.track}/{row.pass_id}", "")
+        said = failed.get(f"{row.lake}/{row.track}/{row.pass_id}", "")
         damaged = f"damaged in the archive ({', '.join(broken)})" if broken else ""
         found.append("; ".join(part for part in (damaged, said) if part) or NEVER_WRITTEN)
     return found

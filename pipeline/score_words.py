@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,8 @@ class Evaluation:
     flags_pooled
         The frozen flag over all series.
     beyond
-        ``lake/track`` of the truth that the store does not hold at all.
+        ``lake/track`` of the truth that the store does not hold at all -> how many passes of it the store
+        lists as failed.
     """
 
     archive: str
@@ -48,7 +49,7 @@ class Evaluation:
     changes: tuple[Change, ...]
     flags: tuple[tuple[str, FlagScore], ...]
     flags_pooled: FlagScore
-    beyond: tuple[str, ...]
+    beyond: Mapping[str, int]
 
     def row(self, series: str, slices: str) -> Row | None:
         """Row of a series for some slices; None where there is none."""
@@ -71,6 +72,7 @@ def shortcomings(found: Evaluation) -> Iterator[str]:
     yield from _open_water(found)
     yield from _uncertainty(found)
     yield from _passes(found.series)
+    yield from _failed_series(found.beyond)
     yield from _falls(found.falls)
     yield from _drainages(found.changes)
     yield from _ice(found)
@@ -121,8 +123,10 @@ def _passes(series: Sequence[Matched]) -> Iterator[str]:
     damaged = int(missing["why"].str.startswith("damaged").sum())
     silent = int((missing["why"] == NEVER_WRITTEN).sum())
     empty = int((slices["stored"] & ~slices["has_area"]).sum())
+    span = series[0].span
     yield (
-        f"**Passes.** {len(slices)} were due and {int(slices['acquired'].sum())} acquired; "
+        f"**Passes.** From {span.first} (the first that the store knows, {span.first_is}) to {span.last} "
+        f"(the last, {span.last_is}) {len(slices)} were due and {int(slices['acquired'].sum())} acquired; "
         f"{int(slices['stored'].sum())} are stored, {empty} of them without an area because too little of "
         f"the lake was seen. {len(missing)} acquired passes are not stored: {damaged} of them have a "
         f"damaged granule, {silent} are missing without a reason."
@@ -136,6 +140,16 @@ def _passes(series: Sequence[Matched]) -> Iterator[str]:
     strange = sum(len(one.unexpected) for one in series)
     if strange:
         yield f"**Unexpected.** {strange} stored slices are of passes that were not acquired in this archive."
+
+
+def _failed_series(beyond: Mapping[str, int]) -> Iterator[str]:
+    tried = {name: n_failed for name, n_failed in beyond.items() if n_failed}
+    if tried:
+        named = ", ".join(f"{name} ({n_failed})" for name, n_failed in tried.items())
+        yield (
+            f"**Series.** {len(tried)} lakes and tracks are not in the store at all, though it lists failed "
+            f"passes of theirs: {named}. No figure counts them."
+        )
 
 
 def _falls(falls: Sequence[FallScore]) -> Iterator[str]:

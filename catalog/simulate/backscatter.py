@@ -27,9 +27,8 @@ SNOW_SOFTNESS_M = 130.0
 ICE_EDGE = 0.03
 """How soft the edge of a growing ice sheet is, as a share of the lake."""
 SLUSH_REACH = 0.22
-"""Share of the lake that is frazil and slush, before the edge of growing ice or on thawing ice."""
-GUST_SHARE = 0.25
-"""Standard deviation of the wind over a lake, as a share of its mean; assumed."""
+"""How far frazil and slush reach, as a share of the lake: before the edge of growing ice, or on thawing ice.
+They thin out on the way and are never alone: they are two thirds of a pixel at most."""
 
 
 class _Lake(NamedTuple):
@@ -55,6 +54,7 @@ class Surface:
     """
 
     def __init__(self, ground: Ground, view: View, look_azimuth_deg: float) -> None:
+        self.ground = ground
         self.view = view
         self._look_deg = look_azimuth_deg
         self._height_m = view.at_facets(ground.height_m)
@@ -81,10 +81,10 @@ class Surface:
     def _level(self, cover: CoverClass, band: str) -> Float:
         """Linear power (1) of a class at every facet: its level, its texture, and what its slope leaves."""
         level = LEVELS[cover]
-        mean_db, slope = level.vv_db if band == "vv" else level.vh_db, _slope(level, band)
         local_deg = self.view.incidence_deg - self.view.steepness_deg
         tilt_deg = np.clip(local_deg - levels.REFERENCE_INCIDENCE_DEG, -30, 30)
-        varied = from_db(mean_db + slope * tilt_deg) * texture_factor(self._texture, level.texture_db)
+        inclined_db = _mean_db(level, band) + _slope(level, band) * tilt_deg
+        varied = from_db(inclined_db) * texture_factor(self._texture, level.texture_db)
         return varied.astype(np.float32)
 
     def _lake(self, shore: Shore, gusts: Float) -> _Lake:
@@ -136,24 +136,38 @@ class Surface:
 
     def _wet(self, lake: _Lake, ice: Ice, weather: Weather, band: str) -> Float:
         """Linear power (1) of water and ice at the facets of a lake."""
-        wind = weather.wind_m_per_s * np.maximum(0.05, 1 + GUST_SHARE * lake.gusts)
+        wind = weather.wind_m_per_s * np.maximum(0.05, 1 + levels.GUST_SHARE * lake.gusts)
         upwind_deg = self._look_deg - weather.wind_to_deg
         open_water = from_db(levels.water_db(band, wind, self.view.incidence_deg, upwind_deg))
         if ice.fraction <= 0:
             return open_water
-        rank, level = lake.rank, LEVELS[CoverClass.LAKE_ICE]
-        sheet = expit(-rank / ICE_EDGE) if ice.fraction < 1 else np.ones_like(rank)
-        new_db, old_db = levels.ICE[band]
-        frozen_db = new_db + (old_db - new_db) * ice.age + ice.offset_db + levels.MELTING_DB * ice.is_thawing
-        tilt_db = _slope(level, band) * (self.view.incidence_deg - levels.REFERENCE_INCIDENCE_DEG)
-        frozen = from_db(frozen_db + tilt_db) * texture_factor(lake.texture, level.texture_db)
-        near_edge = np.clip(1 - np.abs(rank) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
+        sheet = ice_share(lake.rank, ice.fraction)
+        older_db = ice.age * (_mean_db(LEVELS[CoverClass.LAKE_ICE], band) - levels.NEW_ICE_DB[band])
+        frozen_db = levels.NEW_ICE_DB[band] + older_db + ice.offset_db + levels.MELTING_DB * ice.is_thawing
+        frozen = self._floating(lake, CoverClass.LAKE_ICE, band, frozen_db)
+        frazil = self._floating(lake, CoverClass.FRAZIL, band, _mean_db(LEVELS[CoverClass.FRAZIL], band))
+        near_edge = np.clip(1 - np.abs(lake.rank) / SLUSH_REACH, 0, 1) * (ice.fraction < 1)
         slush = near_edge * (sheet if ice.is_thawing else 1 - sheet)
-        frazil = LEVELS[CoverClass.FRAZIL]
-        slush_db = frazil.vv_db if band == "vv" else frazil.vh_db
         mixed = sheet * frozen + (1 - sheet) * open_water
-        found: Float = ((1 - slush) * mixed + slush * from_db(slush_db)).astype(np.float32)
+        found: Float = ((1 - slush) * mixed + slush * frazil).astype(np.float32)
         return found
+
+    def _floating(self, lake: _Lake, cover: CoverClass, band: str, mean_db: float) -> Float:
+        """Linear power (1) of a cover of a mean level at the facets of a lake, with slope and texture."""
+        level = LEVELS[cover]
+        tilt_db = _slope(level, band) * (self.view.incidence_deg - levels.REFERENCE_INCIDENCE_DEG)
+        floating: Float = from_db(mean_db + tilt_db) * texture_factor(lake.texture, level.texture_db)
+        return floating
+
+
+def ice_share(rank: Float, fraction: float) -> Float:
+    """Share of each facet or cell under ice, 0..1, from the `rank_of_the_day` and the lake's ice fraction."""
+    return np.asarray(expit(-rank / ICE_EDGE) if fraction < 1 else np.ones_like(rank), np.float32)
+
+
+def _mean_db(level: Level, band: str) -> float:
+    """Mean gamma nought at the reference incidence, dB."""
+    return level.vv_db if band == "vv" else level.vh_db
 
 
 def _slope(level: Level, band: str) -> float:

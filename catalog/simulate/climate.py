@@ -27,6 +27,9 @@ OPEN_BELOW, FROZEN_ABOVE = 0.1, 0.9
 
 STORM_SHARE, STORM = 0.04, 2.2
 """Share of passes in a storm, and how much stronger it blows; assumed."""
+REGIONAL, LOCAL = 0.95, 0.31
+"""Weights of the region and of the site in snow line, melt line and moisture: their squares sum to 1. In one
+pass the snow lines of two sites then differ by 150 m (standard deviation); assumed."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ def ice_on(day: date, elevation_m: float, key: tuple[int, ...]) -> Ice:
 
 
 def weather_on(day: date, is_evening: bool, key: tuple[int, ...]) -> Weather:
-    """Draw the weather of a pass: morning and evening of a day differ, and so do sites.
+    """Draw the weather of a pass: morning and evening of a day differ.
+
+    Storms come over all sites at once, and snow, melt and moisture are mostly the region's. The wind between
+    storms is each valley's own.
 
     Parameters
     ----------
@@ -124,22 +130,23 @@ def weather_on(day: date, is_evening: bool, key: tuple[int, ...]) -> Weather:
     is_evening
         Whether the satellite passes at 18 h local time, ascending, and not at 6 h.
     key
-        Seed and site as whole numbers.
+        Seed and site as whole numbers; the region goes by the seed alone.
     """
     rng = np.random.default_rng([*key, day.toordinal(), int(is_evening)])
+    region = np.random.default_rng([key[0], day.toordinal(), int(is_evening)])
     doy = day.timetuple().tm_yday
     summer = np.cos(2 * np.pi * (doy - 205) / 365.25)  # 1 in late July, -1 in late January
     mean, shape = LAKE_WIND_M_PER_S["evening" if is_evening else "morning"]
     wind = float(mean / gamma(1 + 1 / shape) * rng.weibull(shape))
-    if rng.random() < STORM_SHARE:
+    if region.random() < STORM_SHARE:
         wind *= STORM
-    storm_m = 350 * rng.standard_normal()
+    snow, melt, moisture = REGIONAL * region.standard_normal(3) + LOCAL * rng.standard_normal(3)
     return Weather(
         wind,
         float(rng.uniform(0, 360)),
-        float(5150 + 420 * summer + storm_m),
-        float(4650 + 1250 * summer + (250 if is_evening else -100) + 200 * rng.standard_normal()),
-        float(0.4 * rng.standard_normal()),
+        float(5150 + 420 * summer + 350 * snow),
+        float(4650 + 1250 * summer + (250 if is_evening else -100) + 200 * melt),
+        float(0.4 * moisture),
     )
 
 

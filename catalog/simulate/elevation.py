@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from rasterio.transform import from_origin
-from scipy.ndimage import map_coordinates
 
 from glaciolake.catalog.simulate.radar import Frame
 from glaciolake.catalog.simulate.shore import SPACING_M, Float
@@ -20,15 +18,14 @@ SUFFIX = ".gtiff"
 
 def heights_on(ground: Ground, frame: Frame) -> Float:
     """Height of the ground at the pixels of a burst's grid: (y, x), metres above sea, float32, no NaN."""
-    at_m = (np.arange(frame.size_px) - (frame.size_px - 1) / 2) * SPACING_M
-    east_m, north_m = np.meshgrid(at_m, -at_m)
-    index = frame.ground_index(ground, east_m, north_m)
-    height_m: Float = map_coordinates(ground.height_m, index, order=1, mode="nearest")
-    return height_m
+    return frame.sample(ground, ground.height_m)
 
 
 def write_elevation(archive: Path, ground: Ground, frame: Frame, epsg: int) -> Path:
-    """Write a site's elevation as a cloud-optimised GeoTIFF, lakes at their mean level; its path."""
+    """Write a site's elevation as a cloud-optimised GeoTIFF, lakes at their mean level; its path.
+
+    It is the whole square of the site, also where an archive shows a nearer lake's ground: see `territory`.
+    """
     path = archive / FOLDER / f"{ground.site.id}_EPSG{epsg}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     profile = {

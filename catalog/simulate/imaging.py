@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,7 @@ from glaciolake.catalog.simulate.speckle import measured
 from glaciolake.catalog.simulate.static_layers import static_layers
 from glaciolake.catalog.simulate.tags import tags_of
 from glaciolake.catalog.simulate.terrain import Ground, build_ground
+from glaciolake.catalog.simulate.territory import away_from_lakes_m, territories
 from glaciolake.catalog.simulate.truth import Made
 
 OLD_CALIBRATION_DB = 0.6
@@ -74,7 +75,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Patch:
-    """One site in one burst, ready to be imaged; `inside` (y, x) bool is where the burst has data."""
+    """One site in one burst, ready to be imaged; `inside` (y, x) bool is where the burst shows the site."""
 
     site: Site
     frame: Frame
@@ -111,12 +112,16 @@ def sites_in(order: Order) -> dict[Burst, list[str]]:
 
 @lru_cache(maxsize=2)
 def patches_of(burst: Burst, names: tuple[str, ...], seed: int) -> tuple[Patch, ...]:
-    """Look at the sites of a burst; kept, since many tasks follow on one burst."""
-    return tuple(patch_of(burst, name, seed) for name in names)
+    """Look at the sites of a burst, each on its own side; kept, since many tasks follow on one burst."""
+    patches = [patch_of(burst, name, seed) for name in names]
+    frames = [patch.frame for patch in patches]
+    away_m = [away_from_lakes_m(patch.surface.ground, patch.frame) for patch in patches]
+    own = territories(lattice_of(burst, frames), frames, away_m)
+    return tuple(replace(patch, inside=patch.inside & mine) for patch, mine in zip(patches, own, strict=True))
 
 
 def patch_of(burst: Burst, name: str, seed: int) -> Patch:
-    """Look at one site from one burst."""
+    """Look at one site from one burst, as if there were no other."""
     ground = ground_of(name, seed)
     frame, view = view_of(burst, name, seed)
     surface = Surface(ground, view, burst.track.look_azimuth_deg)
@@ -156,21 +161,51 @@ def write_burst(task: Task) -> list[Made]:
 
 def _write_pass(task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ...]) -> Iterator[Made]:
     """Write the granule of one pass, and now and then an older processing of it."""
-    burst, order = task.burst, task.order
-    rng = np.random.default_rng([order.seed, due.day.toordinal(), *f"{burst.id}{due.sensor}".encode()])
-    start = sensing_start(burst, due.day)
-    made = created(start, rng)
-    again = bool(rng.random() < REPROCESSED_SHARE) or (task.first and due == task.dues[0])
-    later = timedelta(days=int(rng.integers(*REPROCESSED_DAYS)))
-    broken = _damage_of(order, float(rng.random()))
-    shot = _Shot(task, due.sensor, start, lattice)
-    layers = _layers(task, due, lattice, patches, rng)
-    if again:
+    fate = fate_of(task.order, task.burst, due)
+    shot = _Shot(task, due.sensor, sensing_start(task.burst, due.day), lattice)
+    layers = _layers(task, due, lattice, patches)
+    made = fate.made
+    if fate.is_reprocessed or (task.first and due == task.dues[0]):
         off = np.float32(10 ** (OLD_CALIBRATION_DB / 10))
         old = {name: values if name == "mask" else rounded(values * off) for name, values in layers.items()}
         yield shot.write(made, old, superseded=True)
-        made += later
-    yield shot.write(made, layers, damaged=broken)
+        made += fate.later
+    yield shot.write(made, layers, damaged=fate.damage)
+
+
+class Fate(NamedTuple):
+    """What becomes of an acquisition on the ground.
+
+    Attributes
+    ----------
+    made
+        When it is processed.
+    is_reprocessed, later
+        Whether it is processed once more, and how much later that would be.
+    damage
+        Kind of damage, mostly none.
+    """
+
+    made: datetime
+    is_reprocessed: bool
+    later: timedelta
+    damage: str
+
+
+def fate_of(order: Order, burst: Burst, due: Due) -> Fate:
+    """Draw what becomes of one acquisition of a burst."""
+    rng = _rng_of(order, burst, due)
+    return Fate(
+        created(sensing_start(burst, due.day), rng),
+        bool(rng.random() < REPROCESSED_SHARE),
+        timedelta(days=int(rng.integers(*REPROCESSED_DAYS))),
+        _damage_of(order, float(rng.random())),
+    )
+
+
+def _rng_of(order: Order, burst: Burst, due: Due, what: str = "") -> np.random.Generator:
+    """Random numbers of one acquisition, or of something in it."""
+    return np.random.default_rng([order.seed, due.day.toordinal(), *f"{burst.id}{due.sensor}{what}".encode()])
 
 
 class _Shot(NamedTuple):
@@ -203,9 +238,7 @@ def _damage_of(order: Order, drawn: float) -> str:
     return ""
 
 
-def _layers(
-    task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ...], rng: np.random.Generator
-) -> dict[str, Layer]:
+def _layers(task: Task, due: Due, lattice: Lattice, patches: tuple[Patch, ...]) -> dict[str, Layer]:
     """Layers on the burst's lattice: ``VV`` and ``VH`` (1, linear power), ``mask`` codes; (y, x)."""
     shape = (lattice.rows, lattice.columns)
     bands = {"VV": np.full(shape, np.nan, np.float32), "VH": np.full(shape, np.nan, np.float32)}
@@ -215,10 +248,12 @@ def _layers(
         lakes = [lake_days(basin, task.order.end, task.order.seed) for basin in patch.site.basins]
         weather = weather_of(patch.site, task.burst, due.day, task.order.seed)
         truth = patch.surface.look(due.day, lakes, weather)
+        # A site's speckle is its own too: it does not depend on which other sites are ordered.
+        rng = _rng_of(task.order, task.burst, due, patch.site.id)
         for band, power in truth.items():
             noise = float(from_db(noise_db(band.lower(), patch.view.incidence_deg)))
-            bands[band][place] = rounded(np.where(patch.inside, measured(power, noise, rng), np.nan))
-        mask[place] = np.where(patch.inside, patch.view.mask, FILL)
+            bands[band][place][patch.inside] = rounded(measured(power, noise, rng))[patch.inside]
+        mask[place][patch.inside] = patch.view.mask[patch.inside]
     return {**bands, "mask": mask}
 
 
@@ -232,7 +267,8 @@ def _write_static(task: Task, lattice: Lattice, patches: tuple[Patch, ...]) -> N
         for name, values in found.items():
             fill = FILL if values.dtype == np.uint8 else np.nan
             whole = layers.setdefault(name, np.full((lattice.rows, lattice.columns), fill, values.dtype))
-            whole[place] = values if values.dtype == np.uint8 else rounded(values)
+            kept = values if values.dtype == np.uint8 else rounded(values)
+            whole[place][patch.inside] = kept[patch.inside]
     start = datetime.fromisoformat("2014-04-03T00:00:00+00:00")
     tags = tags_of(task.burst, lattice, "S1A", start, start) | {"PRODUCT_TYPE": "RTC-S1-STATIC"}
     write_layers(Path(task.folder, "static", task.burst.id), static_name(task.burst), lattice, layers, tags)

@@ -21,7 +21,7 @@ REFERENCE_INCIDENCE_DEG = 39.0
 
 
 class CoverClass(StrEnum):
-    """What the radar looks at; `FRAZIL` is frazil and slush."""
+    """What the radar looks at; `ROUGH_WATER` is that in the wind, `FRAZIL` frazil and slush."""
 
     ROCK = "rock"
     DEBRIS = "debris"
@@ -45,11 +45,12 @@ class Level:
         Mean gamma nought at `REFERENCE_INCIDENCE_DEG`, dB. With lognormal texture the median of an area lies
         0.115 ``texture_db`` squared below.
     texture_db
-        Standard deviation of what varies slowly within the class, dB; see `TEXTURE_M`.
+        Standard deviation of what varies slowly within the class, dB; see `TEXTURE_M`. Water has none of its
+        own, but gusts: see `GUST_SHARE`.
     slope_db_per_deg_vv, slope_db_per_deg_vh
         Change with the local incidence angle that terrain correction leaves, dB per degree. On land, shores
         that face the radar are 1.5 to 3 dB brighter, 60 to 200 m inland, than those that look away; the
-        number was set so that the spread of slopes agrees with the chips.
+        number was set so that the spread of slopes agrees with the chips. Water and ice are level.
     source
         Where the numbers come from.
     """
@@ -60,6 +61,70 @@ class Level:
     slope_db_per_deg_vv: float
     slope_db_per_deg_vh: float
     source: str
+
+
+CALM_FLOOR_DB = -25.0
+"""VV that water keeps whatever the wind: 152 scenes of lakes from May to September have medians of -22.7 dB
+and more, their darkest 5 % of pixels lie at -18 to -27; dates of ocean crops go down to -30."""
+CALM_M_PER_S = 0.3
+"""Wind below which water gets no smoother."""
+ROUGH_M_PER_S = 8.0
+"""Wind for which the class table states rough water."""
+GUST_SHARE = 0.25
+"""Standard deviation of the wind over a lake, as a share of its mean, which is what water has for texture;
+assumed."""
+VH_RESIDUAL_DB = {"IW1": -30.2}
+"""What VH keeps over calm water in one sub-swath: below 4 m/s ocean crops have -29.5 dB in IW1 (n=57), -36.7
+in IW2 (n=12). Why is not known; it does not go with VV. IW3 was not measured."""
+_FAR_EDGE_DEG = {"IW1": 36.5, "IW2": 41.8, "IW3": 90.0}
+
+
+def subswath(incidence_deg: float) -> str:
+    """Sub-swath that sees flat ground at an incidence angle (Sentinel-1 user handbook)."""
+    return next(name for name, far_deg in _FAR_EDGE_DEG.items() if incidence_deg <= far_deg)
+
+
+def water_db(
+    band: str, wind_m_per_s: Any, incidence_deg: float, upwind_deg: Any = 45.0
+) -> NDArray[np.float64]:
+    """Gamma nought of open water, dB.
+
+    VV is CMOD5.N (Hersbach 2010), as a least squares fit over 2 to 15 m/s and 31 to 46 degrees with a
+    residual of 0.6 dB, on top of `CALM_FLOOR_DB`. VH is linear in the wind and knows no angle (Vachon and
+    Wolfe 2011); its numbers are those of the ocean crops: -36.7 dB below 4 m/s, -34.9 at 5, -33.2 at 7, -29.9
+    at 12.
+
+    Parameters
+    ----------
+    band
+        ``vv`` or ``vh``.
+    wind_m_per_s
+        10 m above the water; any shape.
+    incidence_deg
+        Between ray and vertical.
+    upwind_deg
+        Between look direction and wind: 0 and 180 along it, 90 across; 45 gives the mean of directions.
+    """
+    wind = np.maximum(np.asarray(wind_m_per_s, dtype=np.float64), CALM_M_PER_S)
+    if band == "vh":
+        return _sum_db(-38.0 + 0.67 * wind, VH_RESIDUAL_DB.get(subswath(incidence_deg), -np.inf))
+    speed = np.log10(wind / 5.0)
+    ocean_db = -18.37 + 14.22 * speed + 4.57 * speed**2 + 1.81 * np.cos(2 * np.radians(upwind_deg))
+    ocean_db = ocean_db - 0.40 * (incidence_deg - REFERENCE_INCIDENCE_DEG)
+    return _sum_db(ocean_db, CALM_FLOOR_DB)
+
+
+def _sum_db(one_db: Any, other_db: Any) -> NDArray[np.float64]:
+    """Sum of two powers, dB."""
+    return np.asarray(10 * np.log10(10 ** (np.asarray(one_db) / 10) + 10 ** (np.asarray(other_db) / 10)))
+
+
+def _water(wind_m_per_s: float, source: str) -> Level:
+    """Level of open water in a wind: what `water_db` gives, so that the table cannot part from it."""
+    at_deg = REFERENCE_INCIDENCE_DEG + np.array([-1.0, 0.0, 1.0])
+    below, vv_db, above = (float(water_db("vv", wind_m_per_s, angle)) for angle in at_deg)
+    vh_db = float(water_db("vh", wind_m_per_s, REFERENCE_INCIDENCE_DEG))
+    return Level(round(vv_db, 1), round(vh_db, 1), 0.0, round((above - below) / 2, 2), 0.0, source)
 
 
 _RATIO = (
@@ -102,16 +167,15 @@ LEVELS: Mapping[CoverClass, Level] = {
         "threshold of -2 to -3 dB (Nagler et al. 2016, Remote Sensing 8(4) 348, number unverified). VH: "
         "as far below dry snow.",
     ),
-    CoverClass.CALM_WATER: Level(
-        -25.0, -37.0, 0.8, -0.3, 0.0,
-        "VV: where `water_db` ends without wind; 152 scenes of lakes from May to September have medians "
-        "of -22.7 dB and more, their darkest 5 % of pixels lie at -18 to -27; dates of ocean crops go "
-        "down to -30. VH: the IW2 ocean crop below 4 m/s, noise taken out, -36.7 dB (n=12).",
+    CoverClass.CALM_WATER: _water(
+        0.0,
+        f"{CALM_M_PER_S} m/s and less, by `water_db`. VV: a floor of {CALM_FLOOR_DB} dB and last ripples. "
+        "VH: linear to no wind; the IW2 ocean crop below 4 m/s, noise taken out, -36.7 dB (n=12).",
     ),
-    CoverClass.ROUGH_WATER: Level(
-        -15.0, -32.6, 1.0, -0.4, 0.0,
-        "8 m/s, from `water_db`. Dates of the ocean crops have VV medians of -12 to -17 dB in most cases "
-        "and -13.5 at most in IW2.",
+    CoverClass.ROUGH_WATER: _water(
+        ROUGH_M_PER_S,
+        f"{ROUGH_M_PER_S} m/s, 45 degrees off the look direction, by `water_db`. Dates of the ocean crops "
+        "have VV medians of -12 to -17 dB in most cases and -13.5 at most in IW2.",
     ),
     CoverClass.LAKE_ICE: Level(
         -12.8, -21.2, 2.0, -0.25, -0.1,
@@ -137,11 +201,11 @@ mean over 400 m, it is 0.30 to 0.56 at 40 m and 0.00 to 0.15 at 100 m, with stan
 dB. Levels have more, for the filter of the chips leaves about three quarters of it (simulated); what terrain
 leaves is in it."""
 
-ICE = {"vv": (-17.0, -12.8), "vh": (-26.3, -21.2)}
-"""New and old lake ice. VV: scenes have medians of -16.2 dB in January (n=18), -16.0 in February (16), -15.0
-in March (44), and those above -15 in April, which are not open, -12.9 (11 of 26). New ice, before the first
-scene of January, is extrapolated. Bubbles and cracks brighten it (ERS-1 near Barrow, NTRS 19960003126). VH
-is unverified."""
+NEW_ICE_DB = {"vv": -17.0, "vh": -26.3}
+"""Lake ice when it forms; before it melts it has the level of `CoverClass.LAKE_ICE`. VV: scenes have medians
+of -16.2 dB in January (n=18), -16.0 in February (16), -15.0 in March (44), and those above -15 in April,
+which are not open, -12.9 (11 of 26). New ice, before the first scene of January, is extrapolated. Bubbles and
+cracks brighten it (ERS-1 near Barrow, NTRS 19960003126). VH is unverified."""
 MELTING_DB = -4.5
 """What water on the ice adds in its last days: May has medians of -17 to -20 dB where April had -13 (Tsho
 Rolpa, Chamlang, Ngozumpa); how much of that is water between floes is not known."""
@@ -174,55 +238,11 @@ LAKE_WIND_M_PER_S = {"morning": (2.9, 7.0), "evening": (4.6, 7.0)}
 September: descending passes (n=39) and ascending ones (n=55). It is an equivalent wind: fetch, shelter, the
 filter of the chips and light from the slopes are in it. The shape leaves room for the wind's direction:
 medians of one track scatter by 0.3 to 1.5 dB (standard deviation), the direction alone makes about 1 dB."""
-VH_RESIDUAL_DB = {"IW1": -30.2}
-"""What VH keeps over calm water in one sub-swath: below 4 m/s ocean crops have -29.5 dB in IW1 (n=57), -36.7
-in IW2 (n=12). Why is not known; it does not go with VV. IW3 was not measured."""
-_FAR_EDGE_DEG = {"IW1": 36.5, "IW2": 41.8, "IW3": 90.0}
-
-
-def subswath(incidence_deg: float) -> str:
-    """Sub-swath that sees flat ground at an incidence angle (Sentinel-1 user handbook)."""
-    return next(name for name, far_deg in _FAR_EDGE_DEG.items() if incidence_deg <= far_deg)
 
 
 def noise_db(band: str, incidence_deg: float) -> float:
     """Noise-equivalent gamma nought of ``vv`` or ``vh``, dB: the same for both, as far as known."""
     return NOISE_DB[subswath(incidence_deg)]
-
-
-def water_db(
-    band: str, wind_m_per_s: Any, incidence_deg: float, upwind_deg: Any = 45.0
-) -> NDArray[np.float64]:
-    """Gamma nought of open water, dB.
-
-    VV is CMOD5.N (Hersbach 2010), as a least squares fit over 2 to 15 m/s and 31 to 46 degrees with a
-    residual of 0.6 dB, on top of calm water. VH is linear in the wind and knows no angle (Vachon and Wolfe
-    2011); its numbers are those of the ocean crops: -36.7 dB below 4 m/s, -34.9 at 5, -33.2 at 7, -29.9 at
-    12.
-
-    Parameters
-    ----------
-    band
-        ``vv`` or ``vh``.
-    wind_m_per_s
-        10 m above the water; any shape.
-    incidence_deg
-        Between ray and vertical.
-    upwind_deg
-        Between look direction and wind: 0 and 180 along it, 90 across; 45 gives the mean of directions.
-    """
-    wind = np.maximum(np.asarray(wind_m_per_s, dtype=np.float64), 0.3)
-    if band == "vh":
-        return _sum_db(-38.0 + 0.67 * wind, VH_RESIDUAL_DB.get(subswath(incidence_deg), -np.inf))
-    speed = np.log10(wind / 5.0)
-    ocean_db = -18.37 + 14.22 * speed + 4.57 * speed**2 + 1.81 * np.cos(2 * np.radians(upwind_deg))
-    ocean_db = ocean_db - 0.40 * (incidence_deg - REFERENCE_INCIDENCE_DEG)
-    return _sum_db(ocean_db, LEVELS[CoverClass.CALM_WATER].vv_db)
-
-
-def _sum_db(one_db: Any, other_db: Any) -> NDArray[np.float64]:
-    """Sum of two powers, dB."""
-    return np.asarray(10 * np.log10(10 ** (np.asarray(one_db) / 10) + 10 ** (np.asarray(other_db) / 10)))
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def make_order(
     Parameters
     ----------
     lakes
-        Number of sites, or their ids.
+        Number of sites, or their ids; a site holds one lake, that of Thame two.
     span
         First day, and the day after the last, UTC; from 2016 to 2039.
     seed
@@ -100,10 +100,11 @@ def _sites(lakes: int | Sequence[str]) -> list[str]:
         try:
             return [one.id for one in sites_of(lakes)]
         except ValueError as error:
-            raise CatalogError(str(error)) from error
+            _, _, remedy = str(error).partition("; ")  # it counts them as lakes, of which a site may hold two
+            raise CatalogError(f"{lakes} sites cannot be simulated; {remedy}") from error
     wanted = [find_site(one).id for one in dict.fromkeys(lakes)]
     if not wanted:
-        raise CatalogError(f"no lake is asked for; give a number or some of {', '.join(SITES)}")
+        raise CatalogError(f"no site is asked for; give a number of sites, or some of {', '.join(SITES)}")
     return wanted
 
 
@@ -115,7 +116,7 @@ def find_site(name: str) -> Site:
     if name.startswith("sim-") and number.isdecimal() and 1 <= int(number) <= len(PLACES):
         return site_of_number(int(number))
     raise UnknownLake(
-        f"the simulated archive has no lake {name!r}; it has {', '.join(SITES)} and sim-01 to "
+        f"the simulated archive has no site {name!r}; it has {', '.join(SITES)} and sim-01 to "
         f"sim-{len(PLACES)}"
     )
 
@@ -160,6 +161,6 @@ def read_recipe(folder: Path) -> tuple[Order, bool] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError(
-            f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete the folder, or give "
-            "another"
+            f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete the folder if "
+            "'glaciolake simulate' wrote it, or give another"
         ) from error

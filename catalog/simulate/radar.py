@@ -59,6 +59,13 @@ class Frame:
         centre = (ground.height_m.shape[0] - 1) / 2
         return centre - y_m / SPACING_M, centre + x_m / SPACING_M
 
+    def sample(self, ground: Ground, field: Float) -> Float:
+        """Sample a field on the ground's grid (y, x) at the square's pixels: (y, x) float32."""
+        at_m = (np.arange(self.size_px) - (self.size_px - 1) / 2) * SPACING_M
+        index = self.ground_index(ground, *np.meshgrid(at_m, -at_m))
+        sampled: Float = map_coordinates(field, index, order=1, mode="nearest")
+        return sampled
+
 
 @dataclass(frozen=True)
 class View:

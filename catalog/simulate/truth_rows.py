@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from glaciolake.catalog.granule import track_name
 from glaciolake.catalog.simulate.bursts import TRACKS, Burst
@@ -197,8 +196,5 @@ def pass_name(track: int, sensor: str, start: datetime, longitude_deg: float) ->
 
 def on_frame(ground: Ground, shore: Shore, frame: Frame) -> Shore:
     """Sample a shore at the pixels of a burst's grid."""
-    at_m = (np.arange(frame.size_px) - (frame.size_px - 1) / 2) * SPACING_M
-    east_m, north_m = np.meshgrid(at_m, -at_m)
-    index = frame.ground_index(ground, east_m, north_m)
     fields = (shore.offshore_m, shore.calving_m, shore.bank, shore.freeze_rank)
-    return Shore(shore.basin, *(map_coordinates(field, index, order=1, mode="nearest") for field in fields))
+    return Shore(shore.basin, *(frame.sample(ground, field) for field in fields))

@@ -198,6 +198,8 @@ def test_faults_are_read_as_people_write_them() -> None:
     for wrong in ("500", "500=much", "500=nan"):
         with pytest.raises(CatalogError, match="500"):
             parse_faults([wrong])
+    with pytest.raises(CatalogError, match="--fault 500 is given twice"):
+        parse_faults(["500=0.1", "all=0.1", "500=0.2"])
     with pytest.raises(CatalogError, match="PATTERN=KIND"):
         parse_broken(["*_VV.tif"])
 

@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner, Result
 
 from glaciolake.catalog.simulate.truth import Happening
+from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.variables import Flag
 from glaciolake.pipeline.__main__ import app, main
 from tests.pipeline.score_data import HEADER, Look, two_summers, write_store, write_truth
@@ -118,6 +120,45 @@ def test_the_numbers_for_machines_are_whole_and_plain_json(tmp_path: Path) -> No
     assert found["changes"][0]["recovered"] == pytest.approx(1) and found["changes"][0]["seen"]
     assert found["simulated"] and found["worst"][0] == f"tsho/T121/{looks()[1].pass_id}"
     assert sorted([*found["files"], "scores.json"]) == sorted(p.name for p in (tmp_path / "report").iterdir())
+
+
+def test_failures_at_both_ends_are_reported_with_the_days_on_which_passes_count(tmp_path: Path) -> None:
+    some = two_summers(6)
+    some[1], some[-2] = (replace(one, is_stored=False) for one in (some[1], some[-2]))
+    ends = [some[0], some[-1]]
+    some[0], some[-1] = (replace(one, is_stored=False) for one in ends)
+    words = arguments(tmp_path, some)
+    words[4] = write_store(tmp_path / "failed", some, failed=ends)
+    done = invoke(words)
+    said = " ".join(done.output.split())
+    days = "From 2022-06-01 (the first that the store knows, failed) to 2023-06-26 (the last, failed)"
+    assert f"{days} 12 were due and 12 acquired; 8 are stored" in said
+    for one in ends:
+        assert f"not stored: tsho/T121/{one.pass_id}: no pixel could be read" in done.output
+    assert sum(line.startswith("not stored: ") for line in done.output.splitlines()) == 4
+    found = json.loads((tmp_path / "report" / "scores.json").read_text())
+    assert found["days"] == {
+        "first": "2022-06-01",
+        "last": "2023-06-26",
+        "first_is": "failed",
+        "last_is": "failed",
+    }
+    assert "does not record for which days" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_a_series_of_which_every_pass_failed_is_named(tmp_path: Path) -> None:
+    words = arguments(tmp_path, two_summers())
+    table = tmp_path / "archive" / "truth" / "passes.parquet"
+    passes = pd.read_parquet(table)
+    pd.concat([passes, passes.assign(track="T012"), passes.assign(track="T019")]).to_parquet(table)
+    reason = {"kind": "unreadable", "reason": "no pixel could be read"}
+    failed = {one.pass_id: reason for one in two_summers()}
+    Store.open(words[4]).commit(Batch(replace(HEADER, track="T012"), None, failed))
+    done = invoke(words)
+    assert "lists failed passes of theirs: tsho/T012 (8). No figure counts them." in done.output
+    found = json.loads((tmp_path / "report" / "scores.json").read_text())
+    assert found["series_failed"] == {"tsho/T012": 8}
+    assert found["series_not_stored"] == ["tsho/T012", "tsho/T019"]
 
 
 def test_an_earlier_report_is_replaced_and_what_else_lies_there_stays(tmp_path: Path) -> None:

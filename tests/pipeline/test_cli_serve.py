@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import typer
 from typer.testing import CliRunner
 
 from glaciolake.catalog.errors import CatalogError
+from glaciolake.catalog.simulate.order import make_order, write_recipe
 from glaciolake.catalog.simulate.serve.files import FileHosts
 from glaciolake.catalog.simulate.serve.hosts import SIGNED_HOST
 from glaciolake.catalog.simulate.serve.options import Options
@@ -45,10 +47,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def failure(*arguments: str) -> str:
-    """Words with which a command line is refused."""
+    """Words with which a command stops for what it finds."""
     caught = CliRunner().invoke(app, arguments)
-    assert isinstance(caught.exception, CatalogError | PipelineError | SystemExit), caught.output
-    return str(caught.exception) + caught.output
+    assert isinstance(caught.exception, CatalogError | PipelineError), caught.output
+    return str(caught.exception)
+
+
+def wrong_use(*arguments: str) -> str:
+    """Words with which a value is refused, with exit code 2."""
+    caught = CliRunner().invoke(app, arguments, terminal_width=200, env={"COLUMNS": "200"})
+    assert caught.exit_code == 2, caught.output
+    return " ".join(caught.output.replace("│", " ").split())
 
 
 def test_it_serves_until_it_is_stopped(folder: Path) -> None:
@@ -95,16 +104,29 @@ def test_a_command_that_is_not_there_is_told(folder: Path) -> None:
 def test_wrong_use_is_told_in_words(folder: Path, tmp_path: Path) -> None:
     assert "is no folder" in failure(str(tmp_path / "nowhere"))
     assert "holds no image" in failure(str(tmp_path))
-    assert "no fault 'teapot'; there are 401" in failure(str(folder), "--fault", "teapot=0.1")
-    assert "give 0 to 1" in failure(str(folder), "--fault", "500=2")
-    assert "PATTERN=KIND" in failure(str(folder), "--broken", "*_VV.tif")
-    assert "2024-06-04T12:00:00Z" in failure(str(folder), "--now", "noon")
-    assert "without a zone" in failure(str(folder), "--now", "2024-06-04T12:00:00")
+    assert "no fault 'teapot'; there are 401" in wrong_use(str(folder), "--fault", "teapot=0.1")
+    assert "give 0 to 1" in wrong_use(str(folder), "--fault", "500=2")
+    assert "500 is given twice" in wrong_use(str(folder), "--fault", "500=0.1", "--fault", "500=0.1")
+    assert "PATTERN=KIND" in wrong_use(str(folder), "--broken", "*_VV.tif")
+    assert "port is 70000" in wrong_use(str(folder), "--port", "70000")
+    assert "the token is empty" in wrong_use(str(folder), "--token", "")
+    assert "2024-06-04T12:00:00Z" in wrong_use(str(folder), "--now", "noon")
+    assert "without a zone" in wrong_use(str(folder), "--now", "2024-06-04T12:00:00")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"port {port} cannot be used" in failure(str(folder), "--port", port)
+
+
+def test_an_archive_that_was_begun_and_not_finished_is_not_served(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "archive")
+    order = make_order(["thame"], (date(2024, 6, 1), date(2024, 8, 1)))
+    write_recipe(folder, order, complete=False)
+    said = failure(str(folder), "--", "true")
+    assert "was begun and not finished" in said and "delete it and begin anew" in said
+    write_recipe(folder, order, complete=True)
+    assert CliRunner().invoke(app, [str(folder), "--", "true"]).exit_code == 0
 
 
 def test_a_missing_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,14 @@ def test_an_archive_is_written_and_says_how_to_run_it(tmp_path: Path, scheduler:
         (("--years", "2014-2015"), "give years from 2016 to 2039"),
         (("--years", "2020-2018"), "the earlier first"),
         (("--damage", "html"), "damage 'html': give a kind and a share"),
+        (("--damage", "html=2"), "damage html=2.0: give one of truncated, crs, nan, html and a share"),
+        (("--damage", "html=0.1", "--damage", " html =0.2"), "damage 'html' is given twice"),
+        (("--profile", "andes"), "profile 'andes' is unknown; give one of himalaya"),
+        (("--lakes", "atlantis"), "the simulated archive has no site 'atlantis'"),
+        (("--lakes", ","), "no site is asked for; give a number of sites, or some of tsho-rolpa"),
+        (("--lakes", "0"), "0 sites cannot be simulated; give 1 to"),
+        (("--lakes", "-4"), "-4 sites cannot be simulated"),
+        (("--seed", "-1"), "seed -1 is negative"),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_written(
@@ -62,25 +70,12 @@ def test_wrong_use_is_told_before_anything_is_written(
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--profile", "andes"], "profile 'andes' is unknown; give one of himalaya"),
-        (["--lakes", "atlantis"], "the simulated archive has no lake 'atlantis'"),
-        (["--lakes", "0"], "0 lakes cannot be simulated"),
-        (["--lakes", "-4"], "-4 lakes cannot be simulated"),
-        (["--seed", "-1"], "seed -1 is negative"),
-    ],
-)
-def test_orders_that_make_no_archive_end_with_a_line(
-    tmp_path: Path,
-    words: list[str],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_folder_that_holds_something_is_no_wrong_use_but_stops_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in fails_with(["simulate", str(tmp_path / "a"), *words], monkeypatch, capsys)
-    assert not (tmp_path / "a").exists()
+    (tmp_path / "mine.txt").write_text("mine")
+    said = fails_with(["simulate", str(tmp_path)], monkeypatch, capsys)
+    assert "is not empty; give a folder that is empty" in said and said.count("\n") == 1
 
 
 def test_ctrl_c_ends_with_a_line_and_no_word_of_the_workers(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from shapely.geometry import box
 
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.simulate.truth import Outline, read_truth
-from glaciolake.catalog.store import Store
+from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.variables import Flag
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import Pixels
 from glaciolake.pipeline.score_masks import PASSES, YEARS
 from glaciolake.pipeline.score_rows import Row, flag_score, pooled_rows, rows_of
+from glaciolake.pipeline.score_span import Span
 from glaciolake.pipeline.score_truth import NEVER_WRITTEN, Matched, match_store, series_beyond
 from tests.pipeline.score_data import (
     HEADER,
@@ -132,6 +133,49 @@ def test_missing_slices_are_counted_and_named_with_their_reason(tmp_path: Path) 
     assert one.visible.n == 4 and row(found, "unflagged").n_due == 4
 
 
+def test_passes_that_failed_at_either_end_are_missing_and_those_beyond_were_not_asked_for(
+    tmp_path: Path,
+) -> None:
+    looks = two_summers()
+    gone = [0, 1, 2, 5, 6, 7]
+    looks = [replace(one, is_stored=place not in gone) for place, one in enumerate(looks)]
+    found = matched(tmp_path, looks, failed=[looks[1], looks[6]])
+    one = row(found, "all")
+    assert (one.n_due, one.n_acquired, one.n_area, one.n_missing) == (6, 6, 2, 4)
+    missing = found.slices[found.slices["why"] != ""]
+    assert missing["pass_id"].tolist() == [looks[place].pass_id for place in (1, 2, 5, 6)]
+    failed = "no pixel could be read"
+    assert missing["why"].tolist() == [failed, NEVER_WRITTEN, NEVER_WRITTEN, failed]
+    assert found.span == Span(looks[1].day, looks[6].day, "failed", "failed")
+
+
+def test_passes_count_from_slice_to_slice_where_nothing_failed(tmp_path: Path) -> None:
+    looks = two_summers()
+    looks = [replace(one, is_stored=place in (2, 4)) for place, one in enumerate(looks)]
+    found = matched(tmp_path, looks)
+    assert found.span == Span(looks[2].day, looks[4].day, "stored", "stored")
+    assert (row(found, "all").n_due, row(found, "all").n_missing) == (3, 1)
+
+
+def test_a_refused_file_fails_the_pass_of_its_granule(tmp_path: Path) -> None:
+    looks = two_summers()
+    looks[-1] = replace(looks[-1], is_stored=False)
+    granule = "OPERA_L2_RTC-S1_T121-258662-IW2_20230616T001130Z_20230616T093000Z_S1A_30_v1.0"
+    truth = read_truth(write_truth(tmp_path / "archive", looks))
+    passes = truth.passes.replace({"granules": {looks[-1].granule: granule}})
+    store = Store.open(write_store(tmp_path / "store", looks))
+    store.note_refused({f"b/{granule}_VV.tif": "it is a web page", "b/odd.tif": "nobody knows its name"})
+    ((found, _),) = match_store(replace(truth, passes=passes), store)
+    assert found.span == Span(looks[0].day, looks[-1].day, "stored", "failed")
+    assert found.slices["why"].iloc[-1] == f"b/{granule}_VV.tif: it is a web page"
+
+
+def test_failures_of_passes_that_the_truth_does_not_know_move_no_end(tmp_path: Path) -> None:
+    looks = two_summers()
+    found = matched(tmp_path, looks, failed=[replace(looks[0], day=date(2020, 1, 1))])
+    assert found.span == Span(looks[0].day, looks[-1].day, "stored", "stored")
+
+
 def test_states_are_scored_apart_and_pooled_last(tmp_path: Path) -> None:
     looks = two_summers()
     looks[0] = replace(looks[0], state="frozen", flags=int(Flag.FROZEN_SEASON), stored=(15, 10, 20, 20))
@@ -241,4 +285,8 @@ def test_series_that_the_store_lacks_are_listed(tmp_path: Path) -> None:
     truth = read_truth(write_truth(tmp_path / "archive", two_summers()))
     both = replace(truth, passes=pd.concat([truth.passes, truth.passes.assign(track="T012")]))
     store = Store.open(write_store(tmp_path / "store", two_summers()))
-    assert series_beyond(both, store) == ["tsho/T012"] and series_beyond(truth, store) == []
+    assert series_beyond(both, store) == {"tsho/T012": 0} and series_beyond(truth, store) == {}
+    reason = {"kind": "unreadable", "reason": "no pixel could be read"}
+    failed = {one.pass_id: reason for one in two_summers()[:2]}
+    store.commit(Batch(replace(HEADER, track="T012"), None, failed))
+    assert series_beyond(both, store) == {"tsho/T012": 2}

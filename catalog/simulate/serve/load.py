@@ -22,6 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from glaciolake.catalog.errors import CatalogError, UnknownName
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.names import RtcName, parse_name
+from glaciolake.catalog.simulate.order import read_recipe
 from glaciolake.catalog.simulate.serve.holdings import Holdings, Product
 from glaciolake.catalog.static_catalog import EVERYTHING
 
@@ -44,10 +45,11 @@ def load_folder(folder: Path, now: datetime | None = None) -> Holdings:
     Raises
     ------
     CatalogError
-        Where the folder is none, or holds nothing of OPERA's.
+        Where the folder is none, holds nothing of OPERA's, or an archive that was begun and not finished.
     """
     if not folder.is_dir():
         raise CatalogError(f"{str(folder)!r} is no folder; {_REMEDY}")
+    _check_whole(folder)
     files = _files(folder)
     if (folder / CATALOG).is_file():
         images = list(_by_catalog(folder / CATALOG, files))
@@ -57,6 +59,16 @@ def load_folder(folder: Path, now: datetime | None = None) -> Holdings:
         raise CatalogError(f"{str(folder)!r} holds no OPERA RTC-S1 granule; {_REMEDY}")
     outlines = {one.burst: one.outline for one in images}
     return Holdings([*images, *_static(files, outlines)], now)
+
+
+def _check_whole(folder: Path) -> None:
+    """Refuse a simulated archive that lacks granules: who asks would take them for passes never acquired."""
+    begun = read_recipe(folder)
+    if begun is not None and not begun[1]:
+        raise CatalogError(
+            f"the archive {str(folder)!r} was begun and not finished, so that granules are missing; delete "
+            "it and begin anew with 'glaciolake simulate'"
+        )
 
 
 def _files(folder: Path) -> Files:

@@ -80,10 +80,12 @@ def check_broken(broken: Iterable[tuple[str, str]]) -> None:
 
 
 def parse_faults(texts: Iterable[str]) -> dict[str, float]:
-    """Shares of faults from ``KIND=SHARE``; a kind given twice counts as last said."""
+    """Shares of faults from ``KIND=SHARE``; a kind given twice is refused."""
     shares: dict[str, float] = {}
     for text in texts:
         kind, sign, share = text.partition("=")
+        if kind in shares:
+            raise CatalogError(f"--fault {kind} is given twice; give each kind once")
         try:
             shares[kind] = float(share)
         except ValueError:

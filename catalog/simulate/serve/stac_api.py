@@ -94,7 +94,7 @@ def stac_application(holdings: Holdings, dress: Dress) -> ASGIApp:
 
 
 class _Client(AsyncBaseCoreClient):
-    """The five answers that stac-fastapi leaves to its backend."""
+    """The six answers that stac-fastapi leaves to its backend."""
 
     def __init__(self, holdings: Holdings, dress: Dress) -> None:
         super().__init__(landing_page_id=_ID)

@@ -287,9 +287,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_what_cannot_be_simulated_is_refused_by_name() -> None:
     span = (date(2023, 1, 1), date(2024, 1, 1))
-    with pytest.raises(UnknownLake, match=r"has no lake 'imjaa'; it has tsho-rolpa, .* and sim-01 to sim-48"):
+    with pytest.raises(UnknownLake, match=r"has no site 'imjaa'; it has tsho-rolpa, .* and sim-01 to sim-48"):
         make_order(["imjaa"], span)
-    with pytest.raises(CatalogError, match="0 lakes cannot be simulated; give 1 to"):
+    with pytest.raises(CatalogError, match="0 sites cannot be simulated; give 1 to"):
         make_order(0, span)
     with pytest.raises(CatalogError, match=r"end 2023-01-01 is not after start 2024-01-01; swap them"):
         make_order(1, span[::-1])

@@ -14,11 +14,10 @@ import pandas as pd
 import pytest
 import shapely
 from pyproj import Geod
-from scipy.special import expit
 
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.simulate.archive import Archive
-from glaciolake.catalog.simulate.backscatter import ICE_EDGE, rank_of_the_day
+from glaciolake.catalog.simulate.backscatter import ice_share, rank_of_the_day
 from glaciolake.catalog.simulate.climate import ice_on
 from glaciolake.catalog.simulate.generated import sites_of
 from glaciolake.catalog.simulate.hydrology import levels_of
@@ -153,7 +152,7 @@ def test_ice_covers_the_share_of_the_day_s_water_that_the_truth_says(
     shore = ground(name).shores[0]
     water = coverage(distance_m(shore, stand), 30.0)
     for fraction in (0.2, 0.5, 0.8):
-        sheet = expit(-rank_of_the_day(shore.freeze_rank, water, fraction) / ICE_EDGE)
+        sheet = ice_share(rank_of_the_day(shore.freeze_rank, water, fraction), fraction)
         assert (water * sheet).sum() / water.sum() == pytest.approx(fraction, abs=0.05)
 
 

@@ -56,11 +56,10 @@ def test_wet_snow_loses_three_to_four_decibels() -> None:
 
 @pytest.mark.parametrize("band", ["vv", "vh"])
 def test_ice_brightens_as_it_grows_old_and_lies_between_water_and_land(band: str) -> None:
-    new_db, old_db = levels.ICE[band]
+    new_db, old_db = levels.NEW_ICE_DB[band], getattr(LEVELS[CoverClass.LAKE_ICE], f"{band}_db")
     calm = float(levels.water_db(band, 3.0, levels.REFERENCE_INCIDENCE_DEG))
     land = min(getattr(LEVELS[cover], f"{band}_db") for cover in GROUND)
     assert calm < new_db + levels.MELTING_DB + 5 and calm < new_db < old_db < land
-    assert old_db == getattr(LEVELS[CoverClass.LAKE_ICE], f"{band}_db")
 
 
 @pytest.mark.parametrize("incidence_deg", [31.0, 36.0, 40.0, 45.9])
@@ -78,8 +77,6 @@ def test_water_is_darker_at_far_range_and_across_the_wind() -> None:
     along, across = (float(levels.water_db("vv", 5.0, 39.0, angle)) for angle in (0.0, 90.0))
     assert 2 < along - across < 3.7
     assert levels.water_db("vv", 5.0, 39.0, 180.0) == pytest.approx(along)
-    assert levels.water_db("vv", 8.0, 39.0) == pytest.approx(LEVELS[CoverClass.ROUGH_WATER].vv_db, abs=0.3)
-    assert levels.water_db("vh", 8.0, 39.0) == pytest.approx(LEVELS[CoverClass.ROUGH_WATER].vh_db, abs=0.3)
 
 
 def test_water_keeps_the_shape_of_the_wind() -> None:

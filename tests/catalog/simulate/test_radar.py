@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from glaciolake.catalog.simulate.bursts import bursts
 from glaciolake.catalog.simulate.generated import sites_of
 from glaciolake.catalog.simulate.imaging import ground_of, seen_by, sites_in
-from glaciolake.catalog.simulate.order import make_order
+from glaciolake.catalog.simulate.order import Order, make_order
 from glaciolake.catalog.simulate.radar import FACET_M, LAYOVER, SHADOW, Frame, View, frame_of, view_ground
 from glaciolake.catalog.simulate.shore import SPACING_M, Stand, coverage, distance_m
 from glaciolake.catalog.simulate.terrain import Ground
@@ -109,29 +109,42 @@ def cast(
     return shadow, layover
 
 
+def ratio_of(order: Order, site: str) -> float:
+    """Area of a lake that is seen on the worst ascending track over that on the best descending one."""
+    ground = ground_of(site, order.seed)
+    shares: dict[tuple[str, int], float] = {}
+    for burst in (one for one, held in sites_in(order).items() if site in held):
+        frame = frame_of(ground.site, burst.track.epsg)
+        water = coverage(distance_m(on_frame(ground, ground.shores[0], frame), Stand(0, 0)), 30)
+        track, state = burst.track.relative_orbit, burst.track.orbit_state
+        share = float(water[seen_by(burst, site, order.seed)].sum() / water.sum())
+        shares[state, track] = max(share, shares.get((state, track), 0.0))
+    up = [share for (state, _), share in shares.items() if state == "ascending"]
+    down = [share for (state, _), share in shares.items() if state == "descending"]
+    assert all(share > 0.45 for share in shares.values()), (site, shares)
+    return min(up) / max(down) if up and down else 1.0
+
+
 def test_tracks_hide_their_own_share_of_each_lake_as_real_ones_do() -> None:
     order = make_order([site.id for site in sites_of(14)], SUMMER)
-    ratios = {}
-    for site in order.sites:
-        ground = ground_of(site, 0)
-        shares: dict[tuple[str, int], float] = {}
-        for burst in sites_in(order):
-            if site in sites_in(order)[burst]:
-                frame = frame_of(ground.site, burst.track.epsg)
-                water = coverage(distance_m(on_frame(ground, ground.shores[0], frame), Stand(0, 0)), 30)
-                track, state = burst.track.relative_orbit, burst.track.orbit_state
-                share = float(water[seen_by(burst, site, 0)].sum() / water.sum())
-                shares[state, track] = max(share, shares.get((state, track), 0.0))
-        up = [share for (state, _), share in shares.items() if state == "ascending"]
-        down = [share for (state, _), share in shares.items() if state == "descending"]
-        ratios[site] = min(up) / max(down) if up and down else 1.0
-        assert all(share > 0.45 for share in shares.values()), (site, shares)
+    ratios = {site: ratio_of(order, site) for site in order.sites}
     # hand-drawn masks: 1.270 / 1.618 at Tsho Rolpa, 0.612 / 0.856 at Chamlang, 0.450 / 0.457 at Gokyo
     assert ratios["tsho-rolpa"] == pytest.approx(0.785, abs=0.04)
     assert ratios["chamlang"] == pytest.approx(0.715, abs=0.04)
     assert ratios["gokyo"] == pytest.approx(0.985, abs=0.03)
     assert all(0.65 <= ratio <= 1.01 for ratio in ratios.values()), ratios
     assert sum(ratio < 0.97 for ratio in ratios.values()) >= 5, ratios
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_another_seed_s_lakes_are_hidden_much_alike(seed: int) -> None:
+    """Over seeds 0 to 7 the ratios are 0.79 to 0.87 and 0.71 to 0.83; here three standard deviations."""
+    order = make_order(["tsho-rolpa", "chamlang", "gokyo", "hongu-2"], SUMMER, seed=seed)
+    ratios = {site: ratio_of(order, site) for site in order.sites}
+    assert ratios["tsho-rolpa"] == pytest.approx(0.828, abs=0.085)
+    assert ratios["chamlang"] == pytest.approx(0.754, abs=0.12)
+    assert ratios["gokyo"] == pytest.approx(1.0, abs=0.03)
+    assert 0.75 < ratios["hongu-2"] < 0.95
 
 
 def test_incidence_goes_from_near_to_far_edge_of_the_subswath() -> None:
