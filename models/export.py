@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,14 @@ OPSET = 17
 UNUSED = ("encoder._conv_head.", "encoder._bn1.")
 
 
-def export(network: torch.nn.Module, spec: ModelSpec, path: Path, *, encoder: str = ENCODER) -> None:
+def export(
+    network: torch.nn.Module,
+    spec: ModelSpec,
+    path: Path,
+    *,
+    encoder: str = ENCODER,
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Write a network as ONNX: float16 kernels under their torch names, batch, height and width free.
 
     Parameters
@@ -36,6 +43,8 @@ def export(network: torch.nn.Module, spec: ModelSpec, path: Path, *, encoder: st
         File to write; its output is the probability of water, (n, 1, y, x) float32.
     encoder
         Encoder the network was built with; `load_network` builds it again.
+    more
+        Further metadata, by key.
     """
     import onnx
 
@@ -43,7 +52,9 @@ def export(network: torch.nn.Module, spec: ModelSpec, path: Path, *, encoder: st
     _part_twins(model)
     _append_sigmoid(model)
     _halve_kernels(model)
-    onnx.helper.set_model_props(model, {SPEC_KEY: spec.model_dump_json(), ENCODER_KEY: encoder})
+    onnx.helper.set_model_props(
+        model, {SPEC_KEY: spec.model_dump_json(), ENCODER_KEY: encoder, **(more or {})}
+    )
     onnx.checker.check_model(model)
     part = path.with_suffix(".part")
     part.write_bytes(model.SerializeToString())

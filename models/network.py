@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import ModelSpec
+from glaciolake.models.track.network import build_ensemble
 
 if TYPE_CHECKING:
     import torch
@@ -19,25 +20,29 @@ _HELD: list[object] = []  # torch drops an operator's schema with the Library ob
 
 
 def channels(spec: ModelSpec) -> int:
-    """Input channels of a network: its bands, and the validity channel where it has one."""
+    """Input channels: those of the record, or the bands and the validity channel if there is one."""
+    if spec.record:
+        return len(spec.record)
     return len(spec.bands) + int(spec.validity_channel)
 
 
 def build_network(spec: ModelSpec, *, encoder: str = ENCODER) -> torch.nn.Module:
-    """U-Net with fresh weights; nothing is downloaded.
+    """Network with fresh weights, a U-Net or an ensemble of track networks; nothing is downloaded.
 
     Parameters
     ----------
     spec
         Decides the number of input channels.
     encoder
-        Name that `segmentation_models_pytorch` knows.
+        Name that `segmentation_models_pytorch` knows, or of an ensemble of track networks.
 
     Returns
     -------
     torch.nn.Module
-        (n, channel, y, x) float32 to logits (n, 1, y, x); y and x are multiples of 32.
+        (n, channel, y, x) float32 to logits (n, 1, y, x); y and x are multiples of its stride.
     """
+    if spec.record:
+        return build_ensemble(encoder, channels(spec))
     smp = segmentation_models()
     network: torch.nn.Module = smp.Unet(encoder, encoder_weights=None, in_channels=channels(spec), classes=1)
     return network

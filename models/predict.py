@@ -35,6 +35,11 @@ def water_probability(images: Float32, ref: ModelRef) -> Float32:
         (n, y, x), 0..1 (1), float32; NaN where no band has data.
     """
     spec = read_spec(ref)
+    if spec.record:
+        raise ModelError(
+            f"network {spec.name!r} looks at the record of a lake and track, not at single images; use it "
+            "with 'glaciolake evaluate --pairs', and take a network of single images here"
+        )
     if images.ndim != 4 or images.shape[1] != len(spec.bands):
         raise ModelError(
             f"images of shape {images.shape} do not fit network {spec.name!r}; "

@@ -26,6 +26,11 @@ class ModelSpec(BaseModel):
     )
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Probability from which a pixel is water.")
     stride_px: int = Field(default=32, ge=1, description="Height and width are padded to multiples of this.")
+    record: tuple[str, ...] = Field(
+        default=(),
+        description="Channels drawn from the record of a lake and track (`models.track.record`), in order; a "
+        "network without any looks at single images.",
+    )
 
 
 class ModelRef(NamedTuple):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from glaciolake.models import quiet
 from glaciolake.models.errors import ModelError
+from glaciolake.models.remote import digest_in, fetch, is_address
 from glaciolake.models.spec import Engine, ModelRef, ModelSpec
 
 DEFAULT_MODEL = "lake-unet-b3-db-1"
@@ -26,12 +27,13 @@ def shipped() -> dict[str, Path]:
 
 
 def resolve(model: str = DEFAULT_MODEL, *, engine: Engine = "auto") -> ModelRef:
-    """Find a network by the name of a shipped one or by the path of a file.
+    """Find a network by the name of a shipped one, by the path of a file, or by an address.
 
     Parameters
     ----------
     model
-        ``lake-unet-b3-db-1``, or a path that ends in ``.onnx``.
+        ``lake-unet-b3-db-1``, a path that ends in ``.onnx``, or an address with the file's digest,
+        ``https://host/name.onnx#sha256=...``, which every worker fetches for itself.
     engine
         Which library shall run it; "auto" takes OpenVINO where it is installed (bfloat16 where the
         processor has it), else onnxruntime.
@@ -39,8 +41,12 @@ def resolve(model: str = DEFAULT_MODEL, *, engine: Engine = "auto") -> ModelRef:
     Returns
     -------
     ModelRef
-        Absolute path and digest of the file as it is now.
+        Absolute path, or address, and digest of the file as it is now.
     """
+    if is_address(model):
+        ref = ModelRef(model, digest_in(model), engine)
+        locate(ref)
+        return ref
     known = shipped()
     path = known.get(model, Path(model))
     if not path.is_file():
@@ -81,13 +87,19 @@ def locate(ref: ModelRef) -> Path:
     A worker may have the package in another folder than the client that made the reference: the shipped file
     of the same name serves if its digest is the one asked for.
     """
-    given = Path(ref.path)
+    given = fetch(ref.path) if is_address(ref.path) else Path(ref.path)
     path = given if given.is_file() else shipped().get(given.stem, given)
     if not path.is_file():
         raise ModelError(
             f"no file {ref.path} on this machine; copy the network there, or take {sorted(shipped())}"
         )
     found = digest(path)
+    if found != ref.sha256 and is_address(ref.path):
+        path.unlink(missing_ok=True)  # so that the next run fetches it again
+        raise ModelError(
+            f"{ref.path.partition('#')[0]} has sha256 {found}, but {ref.sha256} was asked for: another file "
+            "lies there now, or it was cut short; check the address and the digest"
+        )
     if found != ref.sha256:
         raise ModelError(
             f"{path} has sha256 {found}, but the run asked for {ref.sha256}: the file was changed or is "

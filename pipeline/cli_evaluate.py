@@ -2,37 +2,132 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glaciolake.models.pairs_evaluation import Verdict
     from glaciolake.pipeline.score_words import Evaluation
 
+TRACK_MODEL = "lake-track-1"
+"""Scored where no model is named: the network that looks at a date beside its track's record."""
 
-def evaluate(
+
+def evaluate(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     truth: Annotated[
         Path | None, typer.Option(help="Folder of a simulated archive, with its truth.", metavar="ARCHIVE")
     ] = None,
-    store: Annotated[str | None, typer.Option(help="Address of the store made from it.")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="With --truth: address of the store made from it.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Folder of labelled pairs: images/ and masks/.", metavar="FOLDER")
+    ] = None,
+    raw: Annotated[
+        Path | None, typer.Option(help="With --pairs: folder of the radar chips, a folder a lake.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --pairs: shipped name or path of an .onnx file.")
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="With --model: pairs that the constants are drawn from.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
     ] = False,
 ) -> None:
-    """Score a store against the truth of the simulated archive that it was made from.
+    """Score a store against simulated truth (--truth), or a network on hand-drawn labels (--pairs).
 
-    Prints, per lake, track and true state, bias and RMSE of the area, missed and false water, IoU and the
-    share of the lake seen, each beside an image-blind constant in brackets, and what falls short. Writes
-    report.md with pictures, and scores.json. Example: glaciolake evaluate --truth archive --store
-    lakes.icechunk --out evaluation
+    Every score comes beside what image-blind constants reach on the same scenes and pixels. Writes report.md
+    with pictures, and scores.json. Examples: glaciolake evaluate --truth archive --store lakes.icechunk;
+    glaciolake evaluate --pairs pairs --raw chips; glaciolake evaluate --pairs pairs --raw chips
+    --split scene,forward,lake --seeds 3
     """
-    if truth is None:
-        raise typer.BadParameter("give --truth, the folder that 'glaciolake simulate' wrote")
-    if store is None:
+    _check(truth, store, pairs, split, (model, train))
+    if truth is not None and store is not None:
+        _against_truth(truth, store, out, as_json)
+    if pairs is None:
+        return
+    if split is None:
+        found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
+    else:
+        found = _of_splits(pairs, raw, split.split(","), seeds, out.with_name(f"{out.name}-folds"))
+        name = f"track network, trained {seeds} times a fold"
+    _tell(found, out, name, as_json)
+
+
+def _check(
+    truth: Path | None, store: str | None, pairs: Path | None, split: str | None, of_model: tuple[object, ...]
+) -> None:
+    """Refuse options that do not go together."""
+    if (truth is None) == (pairs is None):
+        raise typer.BadParameter(
+            "give --truth, the folder that 'glaciolake simulate' wrote, or --pairs, a folder of labelled "
+            "pairs"
+        )
+    if truth is not None and store is None:
         raise typer.BadParameter("give --store, the address of the store to score")
-    _against_truth(truth, store, out, as_json)
+    if split is not None and any(one is not None for one in of_model):
+        raise typer.BadParameter("--split trains its own networks: give it without --model and --train")
+
+
+def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | None) -> Verdict:
+    from glaciolake.models.pairs_evaluation import judge_model
+    from glaciolake.models.weights import resolve
+
+    return judge_model(pairs, resolve(model or TRACK_MODEL), chips=raw, train=train)
+
+
+def _of_splits(pairs: Path, raw: Path | None, splits: list[str], seeds: int, cache: Path) -> list[Verdict]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from glaciolake.models.folds import check_split
+    from glaciolake.models.pairs import read_pairs
+    from glaciolake.models.pairs_evaluation import judge_recipe
+    from glaciolake.models.track.plan import TRACK_SPEC
+    from glaciolake.models.track.recipe import TrackRecipe
+
+    names = [check_split(name.strip()) for name in splits]
+    data = read_pairs(pairs, raw, {}, TRACK_SPEC.clip_db)
+    recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("training", total=None)
+
+        def begin(name: str) -> Callable[[int, int, float], None]:
+            bar.reset(task, description=f"training {name}")
+            return lambda step, steps, loss: bar.update(task, completed=step, total=steps)
+
+        return [judge_recipe(data, name, recipes, cache, begin) for name in names]
+
+
+def _tell(found: list[Verdict], out: Path, model: str, as_json: bool) -> None:
+    from glaciolake.models.skill.report import console_text, write_report
+
+    suspected = {key: why for one in found for key, why in one.suspected.items()}
+    notes = [note for one in found for note in one.notes]
+    tested = [one.tested for one in found]
+    numbers = write_report(tested, out, model=model, suspected=suspected, notes=notes)
+    if as_json:
+        typer.echo(json.dumps(numbers, indent=1))
+        return
+    typer.echo(console_text(tested, suspected))
+    for note in notes:
+        typer.echo(note.replace("**", ""))
+    typer.echo(f"Report: {out / 'report.md'}")
 
 
 def _against_truth(truth: Path, store: str, out: Path, as_json: bool) -> None:

@@ -45,9 +45,10 @@ def test_power_of_a_lost_chip_is_rebuilt_close_to_what_it_was(tmp_path: Path) ->
 
 
 def test_folders_without_data_are_named(tmp_path: Path) -> None:
+    pairs, chips = write_data_set(tmp_path, [sample()])
     with pytest.raises(ModelError, match=r"no labelled image \*\.tif in .*images"):
-        read_samples(tmp_path, tmp_path)
-    pairs, chips = write_data_set(tmp_path, [sample()], lost_chips=1)
+        read_samples(tmp_path, chips)
+    pairs, chips = write_data_set(tmp_path / "other", [sample()], lost_chips=1)
     with pytest.raises(ModelError, match=r"no chip .* in .*chips"):
         read_samples(pairs, chips)
 
@@ -55,7 +56,7 @@ def test_folders_without_data_are_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_pair_is_named(tmp_path: Path) -> None:
     pairs, chips = write_data_set(tmp_path, [sample()])
     (pairs / "images" / "notes.tif").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"notes\.tif is not <lake>"):
+    with pytest.raises(ModelError, match=r"not named <lake>_<start>_<id>\.tif, first notes\.tif"):
         read_samples(pairs, chips)
 
 

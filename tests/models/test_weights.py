@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from pathlib import Path
 
 import pytest
+import requests
 
 from glaciolake.models import weights
 from glaciolake.models.errors import ModelError
@@ -98,3 +100,45 @@ def test_a_specification_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="this version cannot read") as caught:
         read_spec(resolve(str(path)))
     assert "tide" in str(caught.value)
+
+
+def test_a_network_is_fetched_from_an_address_once(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    local = save(name="afar")
+    address = f"file://{local.path}#sha256={local.sha256}"
+    ref = resolve(address, engine="onnxruntime")
+    assert read_spec(ref).name == "afar" and ref.sha256 == local.sha256
+    Path(local.path).unlink()
+    assert locate(ref) == tmp_path / "cache" / "glaciolake" / "models" / f"{local.sha256}.onnx"
+    (tmp_path / "cache" / "glaciolake" / "models" / f"{local.sha256}.onnx").unlink()
+    with pytest.raises(ModelError, match=r"cannot fetch the network file://.*afar\.onnx"):
+        locate(ref)
+    assert not list((tmp_path / "cache").rglob("*.part"))
+
+
+def test_an_address_without_its_digest_or_with_another_is_refused(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    local = save(name="afar")
+    with pytest.raises(ModelError, match=r"give an address with the digest.*#sha256="):
+        resolve(f"file://{local.path}")
+    for _ in range(2):
+        with pytest.raises(ModelError, match=f"has sha256 {local.sha256}, but {'ab' * 32} was asked for"):
+            resolve(f"file://{local.path}#sha256={'ab' * 32}")
+
+
+def test_an_address_that_answers_with_an_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(address: str, **_: object) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.raw = 404, address, io.BytesIO()
+        return answer
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(requests, "get", get)
+    with pytest.raises(ModelError, match=r"cannot fetch the network https://host/a\.onnx: 404"):
+        resolve(f"https://host/a.onnx#sha256={'ab' * 32}")

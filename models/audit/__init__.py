@@ -1,0 +1,1 @@
+"""Which hand-drawn masks are wrong: their agreement with other dates, images and outlines."""

@@ -1,0 +1,167 @@
+"""`glaciolake evaluate --pairs`: what finished networks, and recipes out of fold, score on labelled pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from glaciolake.models.audit.labels import audit, wrong
+from glaciolake.models.data import Bool, Sample, cut_centre
+from glaciolake.models.evaluate import images_of
+from glaciolake.models.folds import Split
+from glaciolake.models.pairs import read_pairs
+from glaciolake.models.predict import water_probability
+from glaciolake.models.season import SEASON_DAYS
+from glaciolake.models.skill.report import Tested, tested_folds
+from glaciolake.models.skill.scores import constants
+from glaciolake.models.spec import ModelRef
+from glaciolake.models.track.folds import Trial, predict_folds
+from glaciolake.models.track.model import learned_from, read_atlas, track_probability
+from glaciolake.models.track.plan import TRACK_SPEC
+from glaciolake.models.track.planted import in_words, shown
+from glaciolake.models.track.recipe import TrackRecipe
+from glaciolake.models.track.record import Images, Key, Page, Record
+from glaciolake.models.track.train import Say
+from glaciolake.models.weights import card, read_spec, shipped
+
+Suspected = Mapping[tuple[str, datetime], str]
+SPACING_M = 20.0
+"""Of the pairs' pixels, as published."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was tested, and what is to be told with it."""
+
+    tested: Tested
+    suspected: Suspected
+    notes: list[str] = field(default_factory=list)
+
+
+def judge_model(
+    pairs: Path, ref: ModelRef, *, chips: Path | None = None, train: Path | None = None
+) -> Verdict:
+    """Score a finished network on a folder of labelled pairs.
+
+    No label of the folder reaches the network. It is given the other images of each lake and track in
+    `chips`, or in the folder itself, and what it remembers of lakes it knows.
+
+    Parameters
+    ----------
+    pairs
+        Folder with ``images`` and ``masks``.
+    ref
+        A network of single images or of records.
+    chips
+        Folder of the radar chips, see `pairs.read_pairs`; None reads power from the equalised pictures.
+    train
+        Folder of the labelled pairs that the constants are drawn from. None takes what the network remembers
+        of its training labels; where that is nothing, the other dates of the folder itself.
+    """
+    spec, atlas = read_spec(ref), read_atlas(ref)
+    samples, images = read_pairs(pairs, chips, atlas, spec.clip_db)
+    if spec.record:
+        found = track_probability(samples, Record(images, atlas=atlas), ref)
+    else:
+        found = [water_probability(images_of(one, spec), ref)[0] for one in samples]
+    blind, drawn_from = _constants(samples, train, atlas)
+    learned = _learned(samples, ref)
+    notes = [f"The constants are drawn from {drawn_from}."]
+    if learned is None:
+        notes.append(
+            "The network does not say which scenes it learned from: some of these may be among them."
+        )
+    elif learned:
+        notes.append(f"**The network learned from {learned} of these {len(samples)} scenes: no test of it.**")
+    else:
+        notes.append("The network has learned from none of these scenes.")
+    rebuilt = sum(one.rebuilt for one in samples)
+    if rebuilt:
+        notes.append(
+            f"The power of {rebuilt} of {len(samples)} scenes was rebuilt from the equalised picture: "
+            + ("the folder of chips lacks theirs." if chips else "no folder of chips was given (--raw).")
+        )
+    tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
+    return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def judge_recipe(
+    data: tuple[list[Sample], Images],
+    split: Split,
+    recipes: Sequence[TrackRecipe],
+    cache: Path,
+    begin: Callable[[str], Say] = lambda name: lambda step, steps, loss: None,
+) -> Verdict:
+    """Train with each recipe on the folds of a split, and score out of fold.
+
+    Parameters
+    ----------
+    data
+        Labelled scenes, and all images by lake and track.
+    split
+        See `folds`.
+    recipes
+        As a rule one recipe with several seeds.
+    cache
+        Folder of finished folds.
+    begin
+        See `track.folds.predict_folds`.
+    """
+    samples, images = data
+    per_seed = []
+    for recipe in recipes:
+        trial = Trial(images, recipe, TRACK_SPEC, cache)
+        per_seed.append(predict_folds(samples, split, trial, begin))
+    parts = [one.fold for one in per_seed[0]]
+    tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
+    events = shown([counts for found in per_seed for one in found for counts in one.planted])
+    notes = [f"**{split}**: {in_words(events)}"] if events else []
+    return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _constants(
+    samples: Sequence[Sample], train: Path | None, atlas: Mapping[Key, Page]
+) -> tuple[dict[str, list[Bool]], str]:
+    """Image-blind masks by name, and where they come from."""
+    if train is not None:
+        known, _ = read_pairs(train, None, atlas, TRACK_SPEC.clip_db)
+        return constants(known, samples), f"the labels in {train.name}"
+    drawn = {key: page for key, page in atlas.items() if (page.outline >= 0).all()}
+    if drawn:
+        return {
+            "constant per lake and track": [_remembered(one, drawn, math.inf) for one in samples],
+            "constant per lake, track and season": [_remembered(one, drawn, SEASON_DAYS) for one in samples],
+        }, "the labels that the network learned from"
+    found: dict[str, list[Bool]] = {}
+    for one in samples:
+        others = [other for other in samples if other is not one]
+        for name, (mask,) in constants(others, [one]).items():
+            found.setdefault(name, []).append(mask)
+    return found, "the other dates of the tested folder: give --train for those of another"
+
+
+def _learned(samples: Sequence[Sample], ref: ModelRef) -> int | None:
+    """How many of the scenes a network learned from, by its file or its card; None where neither says."""
+    if known := learned_from(ref):
+        return sum((one.lake, one.start) in known for one in samples)
+    name = Path(ref.path).stem
+    if name in shipped() and (split := card(name).get("split")):
+        days = set(split["train"]) | set(split["validation"])
+        return sum(f"{one.start:%Y-%m-%d}" in days for one in samples)
+    return None
+
+
+def _remembered(sample: Sample, known: Mapping[Key, Page], days: float) -> Bool:
+    """Majority label of a lake and track as the network remembers it; else of the lake's other tracks."""
+    own = [page for key, page in known.items() if key == sample.key]
+    own = own or [page for (lake, _), page in known.items() if lake == sample.lake]
+    if not own:
+        return np.zeros(sample.water.shape, bool)
+    share = np.mean([page.outline_of(sample.start, days) for page in own], axis=0)
+    mask: Bool = cut_centre(share, sample.water.shape) >= 0.5
+    return mask

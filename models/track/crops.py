@@ -1,0 +1,95 @@
+"""Crops of training scenes, and how they are varied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glaciolake.models.data import Bool, Float32, Sample
+from glaciolake.models.folds import Fold, blocks
+from glaciolake.models.spec import ModelSpec
+from glaciolake.models.track.change import change
+from glaciolake.models.track.recipe import TrackRecipe
+from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, channels_of, forget_place, outline_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A training scene as the network sees it.
+
+    Attributes
+    ----------
+    channels
+        (channel, y, x), see `record.channels_of`.
+    water, counts
+        (y, x), True where the label says lake, and where the loss looks.
+    """
+
+    channels: Float32
+    water: Bool
+    counts: Bool
+
+
+def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen:
+    """Draw up a scene of a fold's training part; of a quartered one only what may be learned."""
+    counts = sample.valid
+    if fold.quarter is not None:
+        shape = (sample.water.shape[0], sample.water.shape[1])
+        counts = counts & blocks(shape, fold.quarter, test=False)
+    channels = channels_of(sample, record, spec)
+    if fold.quarter is not None:
+        rows = outline_rows()  # their pixels in the tested quarter are labels of the test
+        channels[rows] = np.where(counts, channels[rows], UNKNOWN)
+    return Seen(channels, sample.water, counts)
+
+
+def draw_crops(
+    by_key: dict[tuple[str, str], list[Seen]], random: np.random.Generator, recipe: TrackRecipe
+) -> tuple[Float32, Float32, Float32]:
+    """Crops: each lake and track as often as any other."""
+    keys = sorted(by_key)
+    crops = []
+    for number in random.integers(len(keys), size=recipe.batch):
+        of_key = by_key[keys[number]]
+        crops.append(_crop(of_key[random.integers(len(of_key))], random, recipe))
+    images, water, counts = (np.stack(parts) for parts in zip(*crops, strict=True))
+    return images, water, counts
+
+
+def _crop(seen: Seen, random: np.random.Generator, recipe: TrackRecipe) -> tuple[Float32, Float32, Float32]:
+    channels, forgets = seen.channels.copy(), random.random() < recipe.forget
+    if forgets:
+        channels = forget_place(channels)
+    date, valid = CHANNELS.index("date"), CHANNELS.index("valid")
+    water = seen.water
+    if random.random() < recipe.change:
+        water = _change(channels, seen, random)
+    shifted = np.clip(channels[date] + random.normal(0, 0.03), 0, 1)  # calibration drifts by a decibel
+    channels[date] = np.where(channels[valid] > 0, shifted, 0)
+    stacked = np.concatenate([channels, water[None], seen.counts[None]]).astype(np.float32)
+    canvas = np.zeros((len(stacked), recipe.size_px, recipe.size_px), np.float32)
+    canvas[outline_rows()] = UNKNOWN
+    source, target = [], []
+    for length in seen.water.shape:
+        extent = min(length, recipe.size_px)
+        start = int(random.integers(abs(length - recipe.size_px) + 1))
+        cut, whole = slice(start, start + extent), slice(0, extent)
+        source.append(cut if length > recipe.size_px else whole)
+        target.append(whole if length > recipe.size_px else cut)
+    canvas[:, target[0], target[1]] = stacked[:, source[0], source[1]]
+    if forgets and recipe.turn:
+        canvas = np.rot90(canvas, int(random.integers(4)), (1, 2))
+        canvas = canvas[:, :, ::-1] if random.random() < 0.5 else canvas
+    return canvas[: len(channels)], canvas[-2], canvas[-1]
+
+
+def _change(channels: Float32, seen: Seen, random: np.random.Generator) -> Bool:
+    """Change the lake in the channels of the date, at times in those of its neighbours; returns the lake."""
+    rows = [CHANNELS.index("date")]
+    if random.random() < 0.5:  # images after an event show it too
+        rows.append(CHANNELS.index("near"))
+    valid = channels[CHANNELS.index("valid")] > 0
+    painted, water = change(channels[rows], seen.water, valid, random)
+    channels[rows] = painted
+    return water

@@ -1,0 +1,72 @@
+"""What `glaciolake evaluate --pairs` says of a network: its scores, its constants, and what they rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glaciolake.models.errors import ModelError
+from glaciolake.models.pairs_evaluation import judge_model
+from glaciolake.models.spec import ModelSpec
+from tests.models.conftest import Save
+from tests.models.scenes import sample, write_data_set
+
+DATES = [sample(cycle=cycle, right_px=3 * (cycle % 3)) for cycle in range(8)]
+PER_PASS = "constant per lake and pass"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_data_set(tmp_path_factory.mktemp("data"), DATES)
+
+
+def test_a_network_of_single_images_is_scored_beside_constants_of_other_dates(
+    data: tuple[Path, Path], save: Save
+) -> None:
+    verdict = judge_model(data[0], save(), chips=data[1])
+    (found,) = verdict.tested.probabilities
+    for share, one in zip(found, DATES, strict=True):
+        mask = share >= verdict.tested.threshold
+        assert (mask & one.water).sum() / (mask | one.water).sum() > 0.9
+    assert set(verdict.tested.constants) > {PER_PASS, "nearest in time"}
+    said = " ".join(verdict.notes)
+    assert "other dates of the tested folder" in said and "does not say which scenes it learned from" in said
+    assert "rebuilt" not in said
+
+
+def test_constants_come_from_the_training_pairs_where_they_are_given(
+    data: tuple[Path, Path], save: Save, tmp_path: Path
+) -> None:
+    train, _ = write_data_set(tmp_path, [sample(cycle=cycle, right_px=9) for cycle in range(20, 23)])
+    verdict = judge_model(data[0], save(), chips=data[1], train=train)
+    drawn = sample(right_px=9).water
+    for mask in verdict.tested.constants[PER_PASS]:
+        np.testing.assert_array_equal(mask, drawn)
+    assert "The constants are drawn from the labels in pairs." in verdict.notes
+
+
+def test_without_chips_it_is_said_that_power_was_rebuilt(data: tuple[Path, Path], save: Save) -> None:
+    verdict = judge_model(data[0], save())
+    assert any("of 8 of 8 scenes was rebuilt" in note and "(--raw)" in note for note in verdict.notes)
+
+
+def test_no_label_of_the_folder_reaches_the_network(tmp_path: Path, save: Save) -> None:
+    found = []
+    for name, moved in (("one", 0), ("other", 9)):
+        pairs, chips = write_data_set(tmp_path / name, DATES)
+        other = write_data_set(
+            tmp_path / f"{name} labels", [sample(cycle=cycle, right_px=moved) for cycle in range(8)]
+        )[0]
+        for mask in (other / "masks").iterdir():
+            (pairs / "masks" / mask.name).write_bytes(mask.read_bytes())
+        found.append(judge_model(pairs, save(), chips=chips).tested.probabilities[0])
+    for one, other_ in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other_)
+
+
+def test_a_network_of_two_bands_is_refused_where_pairs_have_one(data: tuple[Path, Path], save: Save) -> None:
+    two = save(ModelSpec(name="two", bands=("vv", "vh")), weights=(1.0, 1.0, 1.0))
+    with pytest.raises(ModelError, match="two"):
+        judge_model(data[0], two, chips=data[1])
