@@ -21,11 +21,11 @@ from glaciolake.models.skill.report import Tested, tested_folds
 from glaciolake.models.skill.scores import constants
 from glaciolake.models.spec import ModelRef
 from glaciolake.models.track.folds import Trial, predict_folds
-from glaciolake.models.track.model import learned_from, read_atlas, track_probability
+from glaciolake.models.track.model import learned_from, read_atlas, track_function, track_probability
 from glaciolake.models.track.plan import TRACK_SPEC
-from glaciolake.models.track.planted import in_words, shown
+from glaciolake.models.track.planted import in_words, plant, shown
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import Images, Key, Page, Record
+from glaciolake.models.track.record import CHANNELS, Images, Key, Page, Record, channels_of
 from glaciolake.models.track.train import Say
 from glaciolake.models.weights import card, read_spec, shipped
 
@@ -86,6 +86,8 @@ def judge_model(
             f"The power of {rebuilt} of {len(samples)} scenes was rebuilt from the equalised picture: "
             + ("the folder of chips lacks theirs." if chips else "no folder of chips was given (--raw).")
         )
+    if spec.record == CHANNELS:
+        notes += _events(samples, Record(images, atlas=atlas), ref)
     tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
     return Verdict(tested, wrong(audit(samples)), notes)
 
@@ -122,6 +124,16 @@ def judge_recipe(
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
     return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:
+    """Say what a track network makes of events painted into the scenes."""
+    spec, predict = read_spec(ref), track_function(ref)
+    counts = [
+        plant(one, channels_of(one, record, spec), predict, seed=number, threshold=spec.threshold)
+        for number, one in enumerate(samples)
+    ]
+    return [in_words(events)] if (events := shown(counts)) else []
 
 
 def _constants(

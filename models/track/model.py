@@ -12,7 +12,7 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,17 +174,26 @@ def track_probability(samples: Sequence[Sample], record: Record, ref: ModelRef) 
     list[Float32]
         (y, x) each, 0..1 (1), float32; NaN where the date has no data.
     """
-    spec = read_spec(ref)
-    channels = _channels(spec)
-    factor, offset = json.loads(metadata(ref).get(LOGIT_KEY, "[1.0, 0.0]"))
-    network, found = network_of(ref), []
+    spec, predict = read_spec(ref), track_function(ref)
+    channels, found = _channels(spec), []
     for one in samples:
-        seen = channels_of(one, record, spec, channels=channels)
-        height, width = one.power.shape
-        share = calibrated(network(_padded(seen, channels, spec.stride_px))[0], factor, offset)
-        share = share[:height, :width]
+        share = predict(channels_of(one, record, spec, channels=channels))
         found.append(np.where(one.valid, share, np.float32(np.nan)).astype(np.float32))
     return found
+
+
+def track_function(ref: ModelRef) -> Callable[[Float32], Float32]:
+    """Load a track network: from channels (channel, y, x) to the probability of water (y, x), 0..1 (1)."""
+    spec, network = read_spec(ref), network_of(ref)
+    channels = _channels(spec)
+    factor, offset = json.loads(metadata(ref).get(LOGIT_KEY, "[1.0, 0.0]"))
+
+    def predict(seen: Float32) -> Float32:
+        _, height, width = seen.shape
+        share = network(_padded(seen, channels, spec.stride_px))[0]
+        return calibrated(share, factor, offset)[:height, :width]
+
+    return predict
 
 
 def calibrated(share: Float32, factor: float, offset: float) -> Float32:

@@ -108,6 +108,7 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(data: tuple[Path, Path], tm
 def test_a_scored_network_says_that_it_learned_from_the_scenes(data: tuple[Path, Path], made: Path) -> None:
     verdict = judge_model(data[0], resolve(str(made), engine="onnxruntime"), chips=data[1])
     assert "**The network learned from 9 of these 10 scenes: no test of it.**" in verdict.notes
+    assert any("Painted events, 10 scenes" in note for note in verdict.notes)
     drawn = DATES[0].water
     for masks in verdict.tested.constants.values():
         np.testing.assert_array_equal(masks[0], drawn)
