@@ -151,7 +151,8 @@ def _against_truth(truth: Path, store: str, out: Path, as_json: bool) -> None:
 
 
 def _print(found: Evaluation) -> None:
-    from glaciolake.pipeline.score_tables import SUMMARY, plain_table, summary_cells
+    from glaciolake.models.skill.tables import plain_table
+    from glaciolake.pipeline.score_tables import SUMMARY, summary_cells
     from glaciolake.pipeline.score_words import shortcomings
 
     cells = [summary_cells(row) for rows in found.rows.values() for row in rows]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from glaciolake.models import report_folder
 from glaciolake.pipeline.errors import PipelineError
 
 
@@ -17,17 +16,4 @@ def write_whole(path: Path, content: bytes) -> None:
     PipelineError
         The folder or the file cannot be written; nothing is left behind.
     """
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(part).chmod(0o644)  # mkstemp makes it readable for its owner only
-        Path(part).replace(path)
-    except OSError as error:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)
-        raise PipelineError(
-            f"cannot write {path}: {error.strerror or error}; give another place or free space"
-        ) from error
+    report_folder.write_whole(path, content, PipelineError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -17,8 +16,8 @@ from matplotlib.figure import Figure
 from glaciolake.catalog.simulate.order import read_recipe
 from glaciolake.catalog.simulate.truth import Truth, read_truth
 from glaciolake.catalog.store import Store
+from glaciolake.models.report_folder import ReportFolder
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.files import write_whole
 from glaciolake.pipeline.score import AreaErrors, Pixels
 from glaciolake.pipeline.score_bias import bias_figure
 from glaciolake.pipeline.score_events import Change, FallScore, changes, fall_scores
@@ -32,6 +31,7 @@ from glaciolake.pipeline.score_worst import worst_figure
 KIND = "glaciolake evaluate --truth"
 """Marks a folder as an earlier report, which may be replaced."""
 NUMBERS, TEXT = "scores.json", "report.md"
+FOLDER = ReportFolder(KIND, NUMBERS, "report of 'glaciolake evaluate'", PipelineError)
 POOLED = "all series"
 DPI = 110
 
@@ -62,7 +62,7 @@ def evaluate_truth(
     PipelineError
         Store and truth do not belong together, or `out` holds something else.
     """
-    earlier = earlier_files(out)
+    earlier = FOLDER.earlier(out)
     recipe = read_recipe(archive)
     if recipe is not None and not recipe[1]:
         raise PipelineError(
@@ -97,28 +97,6 @@ def evaluate_truth(
     return found
 
 
-def earlier_files(out: Path) -> list[str]:
-    """Names of the files of an earlier report in a folder; none where it is new or empty.
-
-    Raises
-    ------
-    PipelineError
-        It is a file, or holds something that is no report of ours.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return []
-    try:
-        content = json.loads((out / NUMBERS).read_text(encoding="utf-8"))
-        if content["kind"] == KIND:
-            return [str(name) for name in content["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise PipelineError(
-        f"{str(out)!r} holds something that is no earlier report of 'glaciolake evaluate'; give --out a "
-        "folder that is new or empty"
-    )
-
-
 def _pictures(matched: Matched, stored: xr.Dataset, truth: Truth, falls: list[FallScore]) -> dict[str, bytes]:
     found = {picture(matched, "series"): _png(series_figure(matched, truth.events, falls))}
     worst = worst_figure(matched, stored, shores_of(truth, stored))
@@ -132,16 +110,8 @@ def _png(figure: Figure) -> bytes:
 
 
 def _write(out: Path, earlier: list[str], found: Evaluation, pictures: dict[str, bytes]) -> None:
-    """Write pictures, text, and last the numbers, which name them all; then remove what is left of old."""
-    files = [*sorted(pictures), TEXT]
-    numbers = numbers_of(found) | {"files": files}
-    for name, content in pictures.items():
-        write_whole(out / name, content)
-    write_whole(out / TEXT, report_text(found).encode())
-    write_whole(out / NUMBERS, (json.dumps(numbers, indent=1, allow_nan=False) + "\n").encode())
-    for name in set(earlier) - set(files):
-        if Path(name).name == name:
-            (out / name).unlink(missing_ok=True)
+    files = {**dict(sorted(pictures.items())), TEXT: report_text(found).encode()}
+    FOLDER.write(out, earlier, files, numbers_of(found))
 
 
 def numbers_of(found: Evaluation) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -88,24 +88,3 @@ def pixel_cells(row: Row) -> Cells:
         summary["seen %"],
         number(row.area_skill, 2),
     )
-
-
-def plain_table(headings: Cells, rows: Iterable[Cells]) -> str:
-    """Columns of text, the first two to the left and numbers to the right."""
-    lines = [headings, *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]
-
-    def laid(line: Cells) -> str:
-        cells = [
-            cell.ljust(width) if at < 2 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([laid(headings), "  ".join("-" * width for width in widths), *map(laid, lines[1:])])
-
-
-def markdown_table(headings: Cells, rows: Iterable[Cells]) -> str:
-    """Render a Markdown table, numbers to the right."""
-    lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from glaciolake.catalog.simulate.truth import State
+from glaciolake.models.skill.tables import markdown_table
 from glaciolake.pipeline.score import FALL, FALL_SIGMAS, FEWEST, MEDIAN_OF
 from glaciolake.pipeline.score_masks import YEARS
 from glaciolake.pipeline.score_tables import (
@@ -12,7 +13,6 @@ from glaciolake.pipeline.score_tables import (
     PIXELS,
     SUMMARY,
     area_cells,
-    markdown_table,
     number,
     pair,
     percent,

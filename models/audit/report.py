@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from glaciolake.models.audit.files import earlier_files, write_files
 from glaciolake.models.audit.labels import Finding, probability_key
 from glaciolake.models.audit.pictures import PER_PAGE, Told, pages
 from glaciolake.models.audit.words import (
@@ -26,12 +25,14 @@ from glaciolake.models.audit.words import (
     track_rows,
 )
 from glaciolake.models.data import PAIR_SIDE_PX, Bool, Float32, Sample, cut_centre, majority
+from glaciolake.models.report_folder import ReportFolder
 from glaciolake.models.skill.numbers import plain
 from glaciolake.models.track.record import Key
 
 __all__ = ["Beside", "console_text", "write_report"]
 
 TEXT, TABLE = "report.md", "labels.csv"
+FOLDER = ReportFolder("glaciolake label audit", "audit.json", "audit of labels")
 DPI = 110
 
 
@@ -85,7 +86,7 @@ def write_report(
     ModelError
         `out` holds something else, or cannot be written.
     """
-    earlier = earlier_files(out)
+    earlier = FOLDER.earlier(out)
     order = told(findings)
     shown = [_told(samples, findings, i, beside) for i in order]
     pictures = {f"told-{n}.png": _png(figure) for n, figure in enumerate(pages(shown), 1)}
@@ -96,7 +97,7 @@ def write_report(
         TABLE: _csv(findings, page_of).encode(),
         TEXT: report_text(findings, notes, page_of).encode(),
     }
-    write_files(out, earlier, files, numbers)
+    FOLDER.write(out, earlier, files, numbers)
     return numbers
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from glaciolake.models.report_folder import ReportFolder
 from glaciolake.models.skill.check import check
 from glaciolake.models.skill.figures import iou_figure, reliability_figure
-from glaciolake.models.skill.files import earlier_files, write_files
 from glaciolake.models.skill.numbers import numbers_of, plain
 from glaciolake.models.skill.rows import Judged, judge
 from glaciolake.models.skill.series import series_figure
@@ -27,6 +27,7 @@ from glaciolake.models.skill.worst import worst_figure
 __all__ = ["Tested", "console_text", "tested_folds", "write_report"]
 
 DPI = 110
+FOLDER = ReportFolder("glaciolake skill report", "scores.json", "report of masks against labels")
 NOBODY: Mapping[tuple[str, datetime], str] = MappingProxyType({})
 
 
@@ -64,7 +65,7 @@ def write_report(
     ModelError
         What was tested cannot be scored, see `check`, or `out` holds something else.
     """
-    earlier = earlier_files(out)
+    earlier = FOLDER.earlier(out)
     check(tested)
     judged = [judge(one, suspected) for one in tested]
     pictures = _pictures(judged)
@@ -76,7 +77,8 @@ def write_report(
             "splits": {one.tested.split: numbers_of(one) for one in judged},
         }
     )
-    write_files(out, earlier, pictures, report_text(judged, model, notes, list(pictures)), numbers)
+    text = report_text(judged, model, notes, list(pictures)).encode()
+    FOLDER.write(out, earlier, {**dict(sorted(pictures.items())), "report.md": text}, numbers)
     return numbers
 
 
