@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 
 import numpy as np
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Written in the root's attributes; a store of another version is refused, never guessed at."""
 
 
@@ -37,7 +37,7 @@ class LakeState(IntEnum):
     WINDY = 4
     SHADOWED = 5
     INCOMPLETE = 6
-    UNKNOWN = 7
+    UNKNOWN = 255
 
 
 class Surface(IntEnum):
@@ -70,8 +70,8 @@ class Variable:
     meaning
         CF long name.
     derived
-        Whether it is no measurement of the slice but a function of all slices of the series, made anew with
-        every one that is added.
+        Whether it is no measurement of one slice but a function of all current slices of its series, made
+        anew with every commit; see `glaciolake.catalog.store.Batch`.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Variable:
     derived: bool = False
 
 
+TIME_UNITS = "seconds since 1970-01-01T00:00:00"
 SLICE = ("time",)
 PIXEL = ("time", "y", "x")
 
@@ -114,13 +115,17 @@ VARIABLES: tuple[Variable, ...] = (
         None,
         "share of it in radar shadow or layover",
     ),
+    Variable(
+        "wet_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline seen as lake"
+    ),
+    Variable("area_wet_m2", SLICE, "float64", "m2", np.nan, None, "lake area within the reference outline"),
     Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
     Variable("lake_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the lake away from its shore"),
     Variable("lake_vh_db", SLICE, "float32", "dB", np.nan, None, "the same in VH, where it was recorded"),
     Variable("lake_vv_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VV there, 1 sigma"),
     Variable("lake_vh_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VH there, 1 sigma"),
     Variable("land_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the land around the lake"),
-    Variable("state", SLICE, "uint8", "", None, None, "state of the lake's surface", derived=True),
+    Variable("state", SLICE, "uint8", "", 255, None, "state of the lake's surface", derived=True),
     Variable(
         "ice_probability",
         SLICE,
@@ -134,6 +139,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("pass_id", SLICE, "str", "", None, None, "track, sensor, local day: its identity"),
     Variable("version", SLICE, "str", "", None, None, "digest of granules, model and settings"),
     Variable("granules", SLICE, "str", "", None, None, "granules it was made of"),
+    Variable(
+        "granules_created",
+        SLICE,
+        "float64",
+        TIME_UNITS,
+        np.nan,
+        None,
+        "when the newest of them was processed",
+    ),
     Variable("water_probability", PIXEL, "uint8", "1", 255, 0.004, "probability of water"),
     Variable("surface", PIXEL, "uint8", "", 255, None, "class of the pixel"),
     Variable("gamma0_vv_db", PIXEL, "int16", "dB", -32768, 0.01, "despeckled VV gamma nought"),
@@ -168,8 +182,9 @@ def attributes(variable: Variable) -> dict[str, object]:
         found["flag_masks"] = [int(flag) for flag in Flag]
         found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)
     if variable.name == "state":
-        found["flag_values"] = [int(one) for one in LakeState]
-        found["flag_meanings"] = " ".join(one.name.lower() for one in LakeState)
+        states = [one for one in LakeState if one is not LakeState.UNKNOWN]
+        found["flag_values"] = [int(one) for one in states]
+        found["flag_meanings"] = " ".join(one.name.lower() for one in states)
     if variable.name == "surface":
         classes = [one for one in Surface if one is not Surface.UNKNOWN]
         found["flag_values"] = [int(one) for one in classes]

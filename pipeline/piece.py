@@ -13,7 +13,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
-from glaciolake.catalog.granule import Band
 from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
@@ -28,14 +27,13 @@ from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
-from glaciolake.pipeline.state_levels import LEVELS, surface_levels, zones_of
+from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
+from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
 logger = logging.getLogger(__name__)
 
 READ_ERRORS = (UnreadableGranule, RasterioError, RuntimeError, OSError)
 """What the three readers raise of a file: ours the first, odc-stac the second, stackstac the third."""
-STATE_BANDS: tuple[Band, ...] = ("vv", "vh")
-"""What tells ice from water, beside the network's own bands; those that were not recorded are left out."""
 ATTEMPTS = 2
 """Times a piece is read again when no single pass of it is at fault: the network stumbled."""
 
@@ -166,7 +164,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
             recipe.config.rules,
             beyond_px(recipe.lake.outline, piece.grid),
         )
-        slices = pack(piece, ready, water, measure(water, ready.shadow, target))
+        found = measure(water, ready.shadow, target)
+        slices = pack(piece, ready, water, found.assign(within_outline(found["surface"], target)))
     seconds += time.perf_counter() - begun
     logger.info(
         "done series=%s/%s slices=%d failed=%d seconds=%.2f",
@@ -200,7 +199,7 @@ def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
     cube = open_cube(
         passes,
         piece.grid,
-        bands=tuple(dict.fromkeys((*bands, *STATE_BANDS))),
+        bands=tuple(dict.fromkeys((*bands, *BANDS))),
         slices_per_chunk=len(passes),
         backend=piece.recipe.config.backend,
     )
@@ -263,26 +262,29 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     water
         Probability (time, y, x), 0 to 1 (1), float32, NaN is unknown.
     found
-        Of `measure`.
+        Of `measure`, and of `within_outline`.
 
     Returns
     -------
     xr.Dataset
-        Every variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since 1970, UTC.
+        Every measured variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since
+        1970, UTC.
     """
     times = [_seconds(one.time) for one in ready.passes]
     winter = frozen_season(
         np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
     )
-    packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
-    for name in METRICS:
+    packed = xr.Dataset(ready.levels.data_vars, {"time": ("time", np.array(times, dtype="int64"))})
+    for name in (*METRICS, *WITHIN):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
-    for name in LEVELS:
-        packed[name] = ("time", ready.levels[name].values)
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
     packed["pass_id"] = ("time", _text(one.id for one in ready.passes))
     packed["version"] = ("time", _text(slice_version(one, piece.header) for one in ready.passes))
     packed["granules"] = ("time", _text(" ".join(g.name for g in one.granules) for one in ready.passes))
+    created = [
+        max((_seconds(g.created) for g in one.granules if g.created), default=np.nan) for one in ready.passes
+    ]
+    packed["granules_created"] = ("time", np.array(created, dtype="float64"))
     packed["surface"] = (("time", "y", "x"), found["surface"].values)
     packed["water_probability"] = (("time", "y", "x"), pack_probability(water.values))
     packed["gamma0_vv_db"] = (("time", "y", "x"), pack_db(ready.power["vv"].values))
