@@ -124,7 +124,7 @@ def state_scores(slices: pd.DataFrame) -> tuple[StateScore, ...]:
         One for each of `SCORED`; empty where the store tells no states at all.
     """
     stored = slices[slices["stored"]]
-    if not (stored[TOLD] != "").any():
+    if stored[TOLD].isin(("", LakeState.UNKNOWN.name.lower())).all():
         return ()
     return tuple(
         StateScore(state, *(_hits(stored, state, whose) for whose in (TOLD, CALENDAR, OTHER_YEARS)))

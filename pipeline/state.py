@@ -78,9 +78,9 @@ def states_of(rows: xr.Dataset, elevation_m: float | None, rules: LakeRules) -> 
     kind_of_ice = np.array(ICE_STATES, np.uint8)[chances[:, 1:].argmax(axis=1)]
     state = np.where(ice > 0.5, kind_of_ice, _kind_of_water(fits))
     state[np.maximum(ice, 1 - ice) < SURE] = LakeState.UNKNOWN
+    state[np.isnan(rows["lake_vv_db"].values)] = LakeState.UNKNOWN
+    state[rows["valid_fraction"].values < rules.min_valid_fraction] = LakeState.INCOMPLETE
     terrain = rows["shadow_fraction"].values > 1 - rules.min_valid_fraction
-    lacking = (rows["valid_fraction"].values < rules.min_valid_fraction) | np.isnan(rows["lake_vv_db"].values)
-    state[lacking] = LakeState.INCOMPLETE
     state[terrain | (not fits.sees_lake)] = LakeState.SHADOWED
     ice = ice if fits.sees_lake else np.full_like(ice, np.nan)
     return Found(state, ice.astype(np.float32))
