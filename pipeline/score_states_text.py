@@ -66,10 +66,8 @@ def _cells(one: StateScore) -> tuple[str, ...]:
 def _confusion(stored: pd.DataFrame) -> str:
     counts = pd.crosstab(stored["state"], stored[TOLD].replace("", "none"))
     order = [state.value for state in State if state.value in counts.index]
-    across = [one.name.lower() for one in LakeState if one.name.lower() in counts] + ["none"] * (
-        "none" in counts
-    )
-    rows = [(state, *(str(int(counts.loc[state, name])) for name in across)) for state in order]
+    across = [name for name in (*(one.name.lower() for one in LakeState), "none") if name in counts]
+    rows = [(state, *(str(counts.loc[state, name]) for name in across)) for state in order]
     return markdown_table(("true", *across), rows)
 
 

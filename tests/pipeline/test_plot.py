@@ -199,6 +199,6 @@ def test_states_lie_at_the_foot_of_the_panel_and_in_the_key_where_they_occur() -
     told[:3] = int(LakeState.FROZEN)
     figure = lake_figure({"T121": one.assign(state=("time", told))}, None)
     strip = [line for line in figure.axes[0].lines if line.get_marker() == "s"]
-    assert [len(line.get_xdata()) for line in strip] == [3]
+    assert [np.asarray(line.get_xdata()).size for line in strip] == [3]
     assert "state: frozen" in words(figure) and "state: thawing" not in words(figure)
     assert "state:" not in words(lake_figure({"T121": one}, None))
