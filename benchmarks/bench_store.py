@@ -35,6 +35,7 @@ from glaciolake.catalog.store_compact import compact
 TEN_YEARS = 640
 """Slices of a track of two satellites that pass every 12 days each, in ten and a half years."""
 CUBE = 200
+"""Masks read together."""
 
 
 def timed(step: Callable[[], object]) -> float:
@@ -70,11 +71,11 @@ def peers_in(folder: Path, side_px: int) -> list[Peer]:
     return [*found, Grits(folder / "grits", side_px)] if grits_is_there() else found
 
 
-def bench_appends(folder: Path, side_px: int) -> None:
-    """Append ten years to every peer, 64 slices each in turn; then read them back."""
+def bench_appends(folder: Path, side_px: int, n: int) -> None:
+    """Append `n` slices to every peer, 64 each in turn; then read them back."""
     peers = peers_in(folder, side_px)
     spent: dict[str, list[float]] = defaultdict(list)
-    for first in range(0, TEN_YEARS, 64):
+    for first in range(0, n, 64):
         block = singles(first, 64, side_px)
         for peer in peers:
             spent[peer.name].append(timed(partial(add_all, peer, block)) / 64)
@@ -84,7 +85,7 @@ def bench_appends(folder: Path, side_px: int) -> None:
         for peer in peers:
             reads[peer.name]["areas"].append(timed(peer.areas))
             reads[peer.name]["masks"].append(timed(lambda peer=peer: peer.masks(CUBE)))
-    print(f"\n## {TEN_YEARS} slices of {side_px} x {side_px} pixels\n")
+    print(f"\n## {n} slices of {side_px} x {side_px} pixels\n")
     print(
         "| store | append, ms a slice | first 64 | last 64 | files a slice | area series, ms | "
         f"{CUBE} masks, ms |\n|---|---|---|---|---|---|---|"
@@ -92,7 +93,7 @@ def bench_appends(folder: Path, side_px: int) -> None:
     for peer in peers:
         each = [1e3 * seconds for seconds in spent[peer.name]]
         areas, masks = (1e3 * statistics.median(reads[peer.name][what]) for what in ("areas", "masks"))
-        files = n_files(peer.path) / TEN_YEARS
+        files = n_files(peer.path) / n
         print(
             f"| {peer.name} | {statistics.median(each):.2f} | {each[0]:.2f} | {each[-1]:.2f} | {files:.2f} | "
             f"{areas:.1f} | {masks:.1f} |",
@@ -146,13 +147,14 @@ def main() -> None:
     """Run all parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side-px", type=int, default=128)
+    parser.add_argument("--slices", type=int, default=TEN_YEARS)
     parser.add_argument("--long", type=int, default=20_000)
     parser.add_argument("--parts", default="appends,growth,resume")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "appends" in given.parts:
-            bench_appends(folder, given.side_px)
+            bench_appends(folder, given.side_px, given.slices)
         if "growth" in given.parts:
             print(
                 "\n## One series that grows, 32 x 32 pixels\n\n| slices | a commit | first 1,000, ms a slice "

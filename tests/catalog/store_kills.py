@@ -104,9 +104,9 @@ def read_on(url: str, stop: Any, answer: Any, seed: int) -> None:
             reader.refresh()
             for lake in reader.lakes:
                 before[lake] = check_state(reader, lake, before.get(lake, {}), pixels=rng.random() < 0.2)
+                seen.reads += 1
         except Exception as error:  # all that a reader may meet is to be told
             seen.errors.append(f"{type(error).__name__}: {error}")
-        seen.reads += 1
     answer.put(seen)
 
 
@@ -199,6 +199,7 @@ def rows_of_all(url: str, work: Sequence[Delivery]) -> tuple[int, int]:
     reader, lost, doubled = StoreReader(url), 0, 0
     for lake in sorted({one.lake for one in work}):
         table = reader.history(lake, "T121")
+        table = table[~table["status"].isin(["withdrawn", "damaged"])]
         keys = list(zip(table["pass_id"], table["version"], strict=True))
         doubled += len(keys) - len(set(keys))
         wanted = {(one.name, f"{one.version}-{one.day}") for one in work if one.lake == lake}
