@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 from urllib.parse import unquote, urlparse
 
 import icechunk
@@ -134,7 +134,7 @@ def find_repository(url: str) -> icechunk.Repository | None:
 
 def engine_settings() -> icechunk.RepositoryConfig:
     """Set the engine up: manifests in parts, so that a commit costs the same however long a series is."""
-    every = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
+    every: Any = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
         preload=icechunk.ManifestPreloadConfig(max_total_refs=0),
