@@ -25,21 +25,19 @@ from glaciolake.catalog.store_access import (
     guarded,
     local_path,
     make_repository,
-    single_writer,
 )
 from glaciolake.catalog.store_digest import store_digest
 from glaciolake.catalog.store_durable import MAIN, commit_durably
 from glaciolake.catalog.store_events import withdraw_from
 from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.catalog.store_layout import write_root
+from glaciolake.catalog.store_lock import PATIENCE_S, single_writer
 from glaciolake.catalog.store_merge import Batch as Batch
 from glaciolake.catalog.store_merge import Derive, Known, Moment, merge
 from glaciolake.catalog.store_quarantine import read_quarantine, with_refused, write_quarantine
 from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.catalog.variables import STORE_VERSION
 
-PATIENCE_S = 300.0
-"""Another writer may commit first; the merge is then done again on its result, for so long."""
 LONGEST_WAIT_S = 2.0
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 import icechunk
@@ -88,36 +85,6 @@ class Place:
     url: str
     path: str
     snapshot: str
-
-
-@contextmanager
-def single_writer(url: str) -> Iterator[None]:
-    """Let one process commit at a time to a local store.
-
-    On a local disk icechunk cannot tell two simultaneous commits apart; an object store can, so nothing is
-    locked there.
-    """
-    path = local_path(url)
-    if path is None:
-        yield
-        return
-    path = path.resolve()
-    handle = guarded(url, lambda: _open_lock(path), writing=True)
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _open_lock(path: Path) -> TextIO:
-    """Open the lock beside a store, after a look at whether the store can be made there at all."""
-    nearest = next(one for one in (path, *path.parents) if one.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f"{nearest} is a file; give a path in a folder")
-    if not path.name or not os.access(nearest, os.W_OK | os.X_OK):
-        raise PermissionError(f"nothing can be written in {nearest}")
-    lock = path.with_name(path.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return lock.open("w")
 
 
 def find_repository(url: str) -> icechunk.Repository | None:
