@@ -15,6 +15,7 @@ from distributed.versions import VersionMismatchWarning
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.kubernetes import release_address
 from glaciolake.cluster.local import local_cluster
 from glaciolake.cluster.place import address_of, need_gpu
 
@@ -47,15 +48,22 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     ClusterError
         The scheduler does not answer, no worker comes, versions differ, or no worker offers a GPU.
     """
-    if config.scheduler is None:
+    if config.is_local:
         with local_cluster(config) as cluster, _made(lambda: Client(cluster)) as client:
             _check(client, config)
             yield client
     else:
-        with _client_of(config.scheduler, config) as client:
+        with _client_of(_address(config), config) as client:
             _check(client, config)
             check_versions(client.get_versions(packages=["glaciolake"]))
             yield client
+
+
+def _address(config: ClusterConfig) -> str:
+    """Address of the scheduler that the configuration names."""
+    if config.kubernetes is None:
+        return str(config.scheduler)
+    return release_address(config.kubernetes, encrypted=config.tls_ca_file is not None)
 
 
 def _client_of(address: str, config: ClusterConfig) -> Client:
@@ -124,7 +132,7 @@ def _check(client: Client, config: ClusterConfig) -> None:
             f"`dask worker {address}`, or raise workers_timeout_s if they are on their way"
         ) from error
     if config.gpu:
-        need_gpu(client)
+        need_gpu(client, config.workers_timeout_s)
     logger.info("connected scheduler=%s workers=%d", address, len(client.nthreads()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from distributed import Client, Future
 
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.local import GPU
+
+LOOK_AGAIN_S = 0.5
 
 
 def map_on_gpu(client: Client, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Future[Any]]:
@@ -46,11 +49,23 @@ def address_of(client: Client) -> str:
     return str(client.scheduler.address) if client.scheduler else "(closed)"
 
 
-def need_gpu(client: Client) -> None:
-    """Raise `ClusterError` unless a worker offers a GPU."""
-    workers = client.scheduler_info()["workers"]
-    if not any(worker.get("resources", {}).get(GPU, 0) >= 1 for worker in workers.values()):
-        raise ClusterError(
-            f"none of {len(workers)} workers at {address_of(client)} offers a GPU; start one with "
-            f"`dask worker --resources 'GPU=1' {address_of(client)}`, or switch gpu off"
-        )
+def by_kind(client: Client) -> dict[str, list[str]]:
+    """Addresses of the workers, by kind: ``gpu`` for those that offer one, ``cpu`` for all others."""
+    kinds: dict[str, list[str]] = {"cpu": [], "gpu": []}
+    for address, worker in sorted(client.scheduler_info()["workers"].items()):
+        kinds["gpu" if worker.get("resources", {}).get(GPU, 0) >= 1 else "cpu"].append(address)
+    return {kind: addresses for kind, addresses in kinds.items() if addresses}
+
+
+def need_gpu(client: Client, timeout_s: float = 0.0) -> None:
+    """Wait for a worker that offers a GPU; raise `ClusterError` where none comes."""
+    deadline_s = time.monotonic() + timeout_s
+    while "gpu" not in (kinds := by_kind(client)):
+        if time.monotonic() >= deadline_s:
+            waited = f" after {timeout_s:g} s" if timeout_s else ""
+            raise ClusterError(
+                f"none of {sum(map(len, kinds.values()))} workers at {address_of(client)} offers a GPU"
+                f"{waited}; start one with `dask worker --resources 'GPU=1' {address_of(client)}`, or switch "
+                "gpu off"
+            )
+        time.sleep(LOOK_AGAIN_S)

@@ -151,7 +151,7 @@ def _settled(config: RunConfig) -> _Work:
     registry = load_lakes(config.registry)
     lakes = find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
     ref = resolve(config.model, engine=config.engine)
-    if config.cluster.scheduler is None:  # a cluster's workers have packages of their own
+    if config.cluster.is_local:  # a cluster's workers have packages of their own
         choose(config.engine)
         if config.backend != "native" and find_spec(config.backend.replace("odc", "odc.stac")) is None:
             raise PipelineError(f"backend {config.backend!r} is not installed; use backend native")

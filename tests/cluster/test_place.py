@@ -54,6 +54,9 @@ def test_without_a_gpu_nothing_is_handed_out_and_the_cure_is_told() -> None:
             with pytest.raises(ClusterError, match=told):
                 map_on_gpu(client, abs, [1])
             assert not client.futures
-        config = ClusterConfig(scheduler=address, gpu=True)
-        with pytest.raises(ClusterError, match="or switch gpu off"), connect(config):
+        config = ClusterConfig(scheduler=address, gpu=True, workers_timeout_s=0.5)
+        with (
+            pytest.raises(ClusterError, match=r"offers a GPU after 0.5 s; .* or switch gpu off"),
+            connect(config),
+        ):
             pytest.fail("no worker offers a GPU")
