@@ -1,10 +1,13 @@
-"""Work that needs a GPU goes where one is: the one spot that says so."""
+"""Work that needs a GPU goes where one is: the one spot that says so.
+
+Annotations around xarray steps are lost when the graph is optimised; what ``client.submit`` is given holds.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Client, Future
 
@@ -12,36 +15,40 @@ from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.local import GPU
 
 LOOK_AGAIN_S = 0.5
+RETRIES = 2
+"""A task that raises is tried three times; one whose worker is lost, as often as Dask's settings say."""
+T = TypeVar("T")
 
 
-def map_on_gpu(client: Client, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Future[Any]]:
-    """Hand out work, one piece a task, to workers that offer a GPU and to no other.
+def submit(client: Client, work: Callable[..., T], *given: Any) -> Future[T]:
+    """Hand out one piece of work, to any worker."""
+    return client.submit(work, *given, pure=False, retries=RETRIES)
 
-    Annotations around xarray steps are lost when the graph is optimised; resources given to ``client.map``
-    hold.
+
+def submit_on_gpu(client: Client, work: Callable[..., T], *given: Any) -> Future[T]:
+    """Hand out one piece of work, to workers that offer a GPU and to no other.
+
+    Dask waits for such a worker for ever: `need_gpu` sees beforehand that there is one, `Crew` afterwards.
+    """
+    return client.submit(work, *given, pure=False, retries=RETRIES, resources={GPU: 1})
+
+
+def submit_off_gpu(client: Client, others: Sequence[str], work: Callable[..., T], *given: Any) -> Future[T]:
+    """Hand out one piece of work, preferably to workers without a GPU, so that it does not keep one waiting.
 
     Parameters
     ----------
     client
         Dask client.
+    others
+        Addresses of the workers without; where all of them have left, any worker does it.
     work
-        Called with each piece, on a worker.
-    pieces
-        Small values: keys and references, not pixels.
-
-    Returns
-    -------
-    list of distributed.Future
-        One a piece, in their order; each is tried three times.
-
-    Raises
-    ------
-    ClusterError
-        No worker offers a GPU: Dask would wait for one for ever.
+        Called with what is given, on a worker.
     """
-    need_gpu(client)
-    futures: list[Future[Any]] = client.map(work, pieces, resources={GPU: 1}, pure=False, retries=2)
-    return futures
+    if not others:
+        return submit(client, work, *given)
+    where: dict[str, Any] = {"workers": list(others), "allow_other_workers": True}
+    return client.submit(work, *given, pure=False, retries=RETRIES, **where)
 
 
 def address_of(client: Client) -> str:

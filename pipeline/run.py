@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from distributed import Client, as_completed
+from distributed import Client, Future
 
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.catalog.credentials import login_of_this_process
@@ -18,6 +18,9 @@ from glaciolake.catalog.request import Source
 from glaciolake.catalog.sources import open_source
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.cluster.connect import connect
+from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.flow import flow
+from glaciolake.cluster.place import submit, submit_off_gpu, submit_on_gpu
 from glaciolake.cluster.plugins import WorkerSetup
 from glaciolake.models.engines import choose
 from glaciolake.models.errors import ModelError
@@ -197,38 +200,26 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
     ------
     tuple of Piece and Outcome
         A piece whose worker was lost, or that raised, comes with a failure for each of its passes.
+
+    Raises
+    ------
+    ClusterError
+        The scheduler is lost, or no worker is left that could do the work.
     """
-    pieces = plan.pieces()
-    threads = max(1, sum(client.nthreads().values()))
-    waiting: dict[str, Piece] = {}
-    queue = as_completed(loop=client.loop)
-    for piece in _first(pieces, 2 * threads):
-        _submit(client, queue, waiting, piece)
-    for future in queue:
-        piece = waiting.pop(str(future.key))
-        outcome = _result(piece, future)
-        future.release()
-        for following in _first(pieces, 1):
-            _submit(client, queue, waiting, following)
-        yield piece, outcome
+    first = next(iter(plan.series), None)
+    if first is None:
+        return
+    place = first.recipe.config.cluster
+    crew = Crew(client, needs_gpu=place.gpu, patience_s=place.workers_timeout_s)
+    for piece, future in flow(crew, plan.pieces(), _hand_out):
+        yield piece, _result(piece, future)
 
 
-def _first(pieces: Iterator[Piece], n: int) -> Iterator[Piece]:
-    for _ in range(n):
-        piece = next(pieces, None)
-        if piece is None:
-            return
-        yield piece
-
-
-def _submit(client: Client, queue: as_completed, waiting: dict[str, Piece], piece: Piece) -> None:
-    if piece.recipe.config.cluster.gpu:
-        prepared = client.submit(prepare, piece, pure=False, retries=2)
-        future = client.submit(finish, piece, prepared, pure=False, retries=2, resources={"GPU": 1})
-    else:
-        future = client.submit(process, piece, pure=False, retries=2)
-    waiting[str(future.key)] = piece
-    queue.add(future)
+def _hand_out(crew: Crew, piece: Piece) -> Future[Outcome]:
+    if not piece.recipe.config.cluster.gpu:
+        return submit(crew.client, process, piece)
+    prepared = submit_off_gpu(crew.client, crew.kinds.get("cpu", ()), prepare, piece)
+    return submit_on_gpu(crew.client, finish, piece, prepared)
 
 
 def _result(piece: Piece, future: Any) -> Outcome:
