@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from distributed import Client, Future
+from distributed import Client
 
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.place import address_of, by_kind
@@ -53,11 +53,10 @@ class Crew:
             The scheduler is lost, or workers of a kind that is needed have been away for too long.
         """
         if self.client.status != "running":
-            raise self._lost()
-        now_s = time.monotonic()
-        if now_s - self._seen_s >= LOOK_S:
+            raise self.lost()
+        if time.monotonic() - self._seen_s >= LOOK_S:
             self._look()
-        if now_s - self._complete_s > self._patience_s:
+        if self._seen_s - self._complete_s > self._patience_s:
             n = sum(map(len, self.kinds.values()))
             what = (
                 f"offers a GPU ({n} workers do not); start one with `dask worker --resources 'GPU=1'"
@@ -69,22 +68,18 @@ class Crew:
                 f"{self._address}`; {AGAIN}"
             )
 
-    def check_back(self, future: Future[object]) -> None:
-        """Raise `ClusterError` where a piece was not worked on to an end, but dropped with its scheduler."""
-        if future.status in ("cancelled", "lost"):
-            raise self._lost()
+    def lost(self) -> ClusterError:
+        """Make the error for a scheduler that is gone, or has forgotten the work."""
+        return ClusterError(
+            f"the scheduler at {self._address} was lost or restarted in mid-run; see that it runs; {AGAIN}"
+        )
 
     def _look(self) -> None:
         try:
             self.kinds = by_kind(self.client)
             self._n_threads = sum(self.client.nthreads().values())
         except (OSError, TimeoutError, AttributeError) as error:  # None stands for a scheduler that is lost
-            raise self._lost() from error
+            raise self.lost() from error
         self._seen_s = time.monotonic()
         if "gpu" in self.kinds or (self._needed == "worker" and self.kinds):
             self._complete_s = self._seen_s
-
-    def _lost(self) -> ClusterError:
-        return ClusterError(
-            f"the scheduler at {self._address} was lost or restarted in mid-run; see that it runs, {AGAIN}"
-        )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from distributed import Client, Future
 
@@ -19,6 +19,7 @@ from glaciolake.catalog.sources import open_source
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.cluster.connect import connect
 from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.flow import flow
 from glaciolake.cluster.place import submit, submit_off_gpu, submit_on_gpu
 from glaciolake.cluster.plugins import WorkerSetup
@@ -30,7 +31,7 @@ from glaciolake.pipeline.commit import SeriesWriter
 from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
-from glaciolake.pipeline.plan import Piece, Plan, make_plan
+from glaciolake.pipeline.plan import Piece, Plan, SeriesPlan, make_plan
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +96,9 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
     Raises
     ------
     CatalogError, PipelineError, ModelError, ClusterError
-        What stops a run as a whole: a failed search, an unwritable store, no worker. A single broken file or
-        lost worker never does; it is in the summary, and the next run tries again.
+        What stops a run as a whole: a failed search, an unwritable store, no worker, a lost scheduler. What
+        is committed stays, and the same call goes on from there. A single broken file or lost worker never
+        stops it; it is in the summary, and the next run tries again.
     """
     store, plan, summary = _begin(config)
     progress(0, plan.n_pending)
@@ -167,20 +169,30 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
         for one, count in zip(plan.series, summary.counts, strict=True)
     }
     done = 0
-    for piece, outcome in outcomes(client, plan):
-        one, count, writer = series[outcome.header.lake, outcome.header.track]
-        writer.add(piece, outcome)
-        for name, entry in outcome.failed.items():
-            if entry["kind"] == "empty" and name in one.known_empty:
-                count.n_empty += 1
-                continue
-            count.n_failed += 1
-            summary.failed[f"{count.lake}/{count.track}/{name}"] = entry["reason"]
-        count.n_new += len(piece.passes) - len(outcome.failed)
-        done += len(piece.passes)
-        progress(done, plan.n_pending)
+    try:
+        for piece, outcome in outcomes(client, plan):
+            one, count, writer = series[outcome.header.lake, outcome.header.track]
+            writer.add(piece, outcome)
+            _count(one, count, summary, outcome)
+            count.n_new += len(piece.passes) - len(outcome.failed)
+            done += len(piece.passes)
+            progress(done, plan.n_pending)
+    except ClusterError:
+        for _, _, writer in series.values():
+            writer.flush()  # what has come back is not done again
+        raise
     for _, _, writer in series.values():
         writer.flush()
+
+
+def _count(one: SeriesPlan, count: SeriesCount, summary: Summary, outcome: Outcome) -> None:
+    """Count the passes of a piece that could not be used."""
+    for name, entry in outcome.failed.items():
+        if entry["kind"] == "empty" and name in one.known_empty:
+            count.n_empty += 1
+            continue
+        count.n_failed += 1
+        summary.failed[f"{count.lake}/{count.track}/{name}"] = entry["reason"]
 
 
 def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
@@ -211,8 +223,8 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
         return
     place = first.recipe.config.cluster
     crew = Crew(client, needs_gpu=place.gpu, patience_s=place.workers_timeout_s)
-    for piece, future in flow(crew, plan.pieces(), _hand_out):
-        yield piece, _result(piece, future)
+    for piece, value, error in flow(crew, plan.pieces(), _hand_out):
+        yield piece, value if error is None else _failed(piece, error)
 
 
 def _hand_out(crew: Crew, piece: Piece) -> Future[Outcome]:
@@ -222,11 +234,8 @@ def _hand_out(crew: Crew, piece: Piece) -> Future[Outcome]:
     return submit_on_gpu(crew.client, finish, piece, prepared)
 
 
-def _result(piece: Piece, future: Any) -> Outcome:
-    if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
-    error = future.exception()
+def _failed(piece: Piece, error: BaseException) -> Outcome:
+    """Make a failure of each pass of a piece that raised, or whose workers were lost again and again."""
     if isinstance(error, ModelError):  # no fault of a scene: every other piece would fail alike
         raise error
     reason = f"{type(error).__name__}: {error}"
