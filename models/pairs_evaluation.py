@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from glaciolake.models.folds import Split
 from glaciolake.models.pairs import read_pairs
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
+from glaciolake.models.skill.intervals import Interval, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
 from glaciolake.models.skill.scores import constants
 from glaciolake.models.spec import ModelRef
-from glaciolake.models.track.folds import Trial, predict_folds
+from glaciolake.models.track.folds import Predicted, Trial, learnable, predict_folds, predict_inner
 from glaciolake.models.track.model import learned_from, read_atlas, track_function, track_probability
 from glaciolake.models.track.plan import TRACK_SPEC
 from glaciolake.models.track.planted import in_words, plant, shown
@@ -106,12 +107,14 @@ def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Fl
     return [cut_centre(one, sample.water.shape) for one, sample in zip(found, samples, strict=True)]
 
 
-def judge_recipe(
+def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, and how far
     data: tuple[list[Sample], Images],
     split: Split,
     recipes: Sequence[TrackRecipe],
     cache: Path,
     begin: Callable[[str], Say] = lambda name: lambda step, steps, loss: None,
+    *,
+    intervals: bool = False,
 ) -> Verdict:
     """Train with each recipe on the folds of a split, and score out of fold.
 
@@ -127,6 +130,8 @@ def judge_recipe(
         Folder of finished folds.
     begin
         See `track.folds.predict_folds`.
+    intervals
+        Whether to train also what calibrates intervals of areas, with the first recipe.
     """
     samples, images = data
     per_seed = []
@@ -135,9 +140,25 @@ def judge_recipe(
         per_seed.append(predict_folds(samples, split, trial, begin))
     parts = [one.fold for one in per_seed[0]]
     tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
+    if intervals:
+        trial = Trial(images, recipes[0], TRACK_SPEC, cache)
+        inner = predict_inner(samples, split, trial, begin)
+        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
     return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _intervals(split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted]) -> list[Interval] | None:
+    """Intervals of each tested scene; labels that a training part itself contradicts calibrate nothing."""
+    if not inner:
+        return None
+    doubted = []
+    for one in outer:
+        kept = {*map(id, learnable(one.fold.train))}
+        doubted.append(frozenset(id(sample) for sample in one.fold.train if id(sample) not in kept))
+    pairs = [[(one.fold, one.probabilities) for one in found] for found in (outer, inner)]
+    return interval_folds(split, pairs[0], pairs[1], doubted)
 
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:
