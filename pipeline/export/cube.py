@@ -20,6 +20,7 @@ COMMENT = (
     "One lake on one relative orbit. Areas of different orbits are not comparable. Pixels that were not seen "
     "are unknown, neither land nor water. See the flags before you read an area as a change of the lake."
 )
+CALENDAR = "proleptic_gregorian"
 PACKING = ("_FillValue", "scale_factor", "add_offset", "dtype")
 """Attributes that xarray wants as encoding."""
 
@@ -89,7 +90,7 @@ def encoded(series: xr.Dataset) -> xr.Dataset:
         cube[axis].attrs["axis"] = axis.upper()
         cube[axis].encoding = {"_FillValue": None}  # CF: a coordinate has no missing values
     cube["time"].attrs = {"standard_name": "time", "long_name": "sensing start", "axis": "T"}
-    cube["time"].encoding = {"units": TIME_UNITS, "calendar": "proleptic_gregorian", "dtype": "int64"}
+    cube["time"].encoding = {"units": TIME_UNITS, "calendar": CALENDAR, "dtype": "int64"}
     cube["spatial_ref"].encoding = {}
     done = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}: exported by glaciolake {__version__}"
     cube.attrs = dict(series.attrs) | {"comment": COMMENT, "history": done}
@@ -103,6 +104,8 @@ def _encode(array: xr.DataArray, variable: Variable) -> None:
         array.values = array.values.astype(object)
     else:
         array.encoding["dtype"] = variable.dtype
+    if np.issubdtype(array.dtype, np.datetime64):  # its unit is what xarray encodes it by
+        array.encoding |= {"units": told.pop("units"), "calendar": CALENDAR}
     if variable.dims == SLICE:
         array.encoding["coordinates"] = None  # the grid is none of theirs
     array.attrs = {key: _typed(value, variable) for key, value in told.items()}

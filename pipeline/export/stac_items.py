@@ -139,6 +139,9 @@ def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
             told["glaciolake:flags"] = flag_words(int(value)).split()
         elif BY_NAME[str(name)].dtype == "str":
             told[f"glaciolake:{name}"] = str(value)
+        elif np.issubdtype(value.dtype, np.datetime64):
+            if not np.isnat(value):
+                told[f"glaciolake:{name}"] = f"{pd.Timestamp(value):{TIME_FORMAT}}"
         elif np.issubdtype(value.dtype, np.integer):
             told[f"glaciolake:{name}"] = int(value)
         elif np.isfinite(value):  # JSON has no NaN; what is absent was not measured
