@@ -11,7 +11,19 @@ from glaciolake.models.folds import Fold, blocks
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.change import change
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, channels_of, forget_place, outline_rows
+from glaciolake.models.track.record import (
+    CHANNELS,
+    UNKNOWN,
+    Record,
+    channels_of,
+    forget_place,
+    outline_rows,
+    registered,
+)
+from glaciolake.models.track.registry import moved
+
+LISTED = 0.85
+"""Of the crops of a lake without labels, those whose lake a registry knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +36,14 @@ class Seen:
         (channel, y, x), see `record.channels_of`.
     water, counts
         (y, x), True where the label says lake, and where the loss looks.
+    listed
+        Outline (y, x) of the registry, 0 or 1, float32; None where it has none.
     """
 
     channels: Float32
     water: Bool
     counts: Bool
+    listed: Float32 | None = None
 
 
 def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen:
@@ -41,7 +56,7 @@ def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen
     if fold.quarter is not None:
         rows = outline_rows()  # their pixels in the tested quarter are labels of the test
         channels[rows] = np.where(counts, channels[rows], UNKNOWN)
-    return Seen(channels, sample.water, counts)
+    return Seen(channels, sample.water, counts, registered(sample, record))
 
 
 def draw_crops(
@@ -60,7 +75,8 @@ def draw_crops(
 def _crop(seen: Seen, random: np.random.Generator, recipe: TrackRecipe) -> tuple[Float32, Float32, Float32]:
     channels, forgets = seen.channels.copy(), random.random() < recipe.forget
     if forgets:
-        channels = forget_place(channels)
+        listed = seen.listed if random.random() < LISTED else None
+        channels = forget_place(channels, None if listed is None else moved(listed, random))
     date, valid = CHANNELS.index("date"), CHANNELS.index("valid")
     water = seen.water
     if random.random() < recipe.change:
