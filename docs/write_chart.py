@@ -72,10 +72,20 @@ def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
         return node
     if "$merge" in node:
         return _inlined(definitions[node["$merge"]], definitions)
+    if "$partial" in node:  # of a section that is laid over defaults, only what differs is given
+        keys: Tree = _inlined(definitions[node["$partial"]], definitions)
+        return {**keys, "resources": _optional(keys["resources"])}
     if "$ref" in node:
         beside = {key: value for key, value in node.items() if key != "$ref"}
         return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions) | beside
     return {key: value if key == "default" else _inlined(value, definitions) for key, value in node.items()}
+
+
+def _optional(node: Any) -> Any:
+    """Require no key, at any level."""
+    if not isinstance(node, dict):
+        return node
+    return {key: _optional(value) for key, value in node.items() if key != "required"}
 
 
 def _closed(node: Any) -> Any:

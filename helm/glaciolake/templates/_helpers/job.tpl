@@ -11,6 +11,7 @@ podFailurePolicy:
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
+          status: "True"
     # 2: the configuration is refused, as it will be the next time.
     - action: FailJob
       onExitCodes:

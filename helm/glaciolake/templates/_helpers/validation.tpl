@@ -97,8 +97,7 @@ tests/helm/test_refusals.py holds every one word for word.
 {{- define "glaciolake.validateJobs" -}}
 {{- $ingest := .Values.ingest -}}
 {{- if $ingest.enabled -}}
-{{- $field := "(\\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*" -}}
-{{- if not (or (regexMatch (printf "^%s( %s){4}$" $field $field) $ingest.schedule) (regexMatch "^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$" $ingest.schedule)) -}}
+{{- if not (include "glaciolake.isCron" $ingest.schedule) -}}
 {{- fail (printf "ingest.schedule %q is not a schedule of cron; give five fields, minute hour day month weekday, such as \"17 * * * *\" for every hour, or @hourly" $ingest.schedule) -}}
 {{- end -}}
 {{- end -}}
@@ -111,4 +110,20 @@ tests/helm/test_refusals.py holds every one word for word.
 {{- if and (eq .Values.store.kind "pvc") (eq .Values.store.pvc.accessMode "ReadWriteOncePod") .Values.jupyter.enabled -}}
 {{- fail "store.pvc.accessMode is ReadWriteOncePod and jupyter.enabled is true; the notebook would keep the volume from the jobs for ever: set store.pvc.accessMode=ReadWriteOnce, or jupyter.enabled=false" -}}
 {{- end -}}
+{{- end -}}
+
+{{/* "true" where a text is a schedule that Kubernetes reads (five fields, or @hourly and the like), else empty. */}}
+{{- define "glaciolake.isCron" -}}
+{{- $months := "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec" -}}
+{{- $days := "sun|mon|tue|wed|thu|fri|sat" -}}
+{{- $values := list "0?[0-9]|[1-5][0-9]" "0?[0-9]|1[0-9]|2[0-3]" "0?[1-9]|[12][0-9]|3[01]" (printf "0?[1-9]|1[0-2]|%s" $months) (printf "[0-6]|%s" $days) -}}
+{{- $fields := regexSplit " +" . -1 -}}
+{{- $good := eq (len $fields) 5 -}}
+{{- if $good -}}
+{{- range $i, $value := $values -}}
+{{- $one := printf "(\\*|\\?|(%s)(-(%s))?)(/[1-9][0-9]?)?" $value $value -}}
+{{- $good = and $good (regexMatch (printf "(?i)^%s(,%s)*$" $one $one) (index $fields $i)) -}}
+{{- end -}}
+{{- end -}}
+{{- if or $good (regexMatch "^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$" .) -}}true{{- end -}}
 {{- end -}}
