@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import xarray as xr
 
 from glaciolake.catalog.store import Batch, Store
+from glaciolake.pipeline.derive import derive
 from glaciolake.pipeline.piece import Outcome
 from glaciolake.pipeline.plan import SeriesPlan
 
@@ -27,6 +30,7 @@ class SeriesWriter:
         self._store = store
         self._config = plan.recipe.config
         self._header = plan.header
+        self._derive = partial(derive, lake=plan.recipe.lake, rules=self._config.rules)
         self._gathered: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
@@ -43,5 +47,5 @@ class SeriesWriter:
         failed = {name: entry for one in self._gathered for name, entry in one.failed.items()}
         whole = xr.concat(slices, "time", join="exact").sortby("time") if slices else None
         new = self._config.new_generation
-        self._store.commit(Batch(self._header, whole, failed, new_generation=new))
+        self._store.commit(Batch(self._header, whole, failed, self._derive, new))
         self._gathered = []

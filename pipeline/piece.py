@@ -27,6 +27,7 @@ from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
+from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Prepared:
         (time, channel, y, x), 0 to 1 (1), float32, NaN is unknown.
     shadow
         (time, y, x) bool, hidden by terrain.
+    levels
+        Of `surface_levels`, (time).
     passes
         One per slice.
     """
@@ -58,6 +61,7 @@ class Prepared:
     power: xr.Dataset
     images: xr.DataArray
     shadow: xr.DataArray
+    levels: xr.Dataset
     passes: tuple[Pass, ...]
 
 
@@ -126,7 +130,9 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
     # layover is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
     seen = hide_invalid(cube, hide_layover=False)
     power = _despeckle(seen[list(recipe.spec.bands)], piece, kept)
-    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)
+    zones = zones_of(outline_mask(recipe.lake.outline, piece.grid), abs(piece.header.transform[0]))
+    levels = surface_levels(hide_invalid(cube), zones)
+    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), levels, kept)
 
 
 def _behind_terrain(cube: xr.Dataset, recipe: Recipe) -> xr.DataArray:
@@ -151,9 +157,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     if ready is not None:
         recipe = piece.recipe
         water = segment(ready.images, recipe.ref).where(~ready.shadow)
-        outline = outline_mask(recipe.lake.outline, piece.grid)
         target = Target(
-            outline,
+            outline_mask(recipe.lake.outline, piece.grid),
             abs(piece.header.transform[0]),
             recipe.spec.threshold,
             recipe.config.rules,
@@ -194,7 +199,7 @@ def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
     cube = open_cube(
         passes,
         piece.grid,
-        bands=bands,
+        bands=tuple(dict.fromkeys((*bands, *BANDS))),
         slices_per_chunk=len(passes),
         backend=piece.recipe.config.backend,
     )
@@ -262,13 +267,14 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     Returns
     -------
     xr.Dataset
-        Every variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since 1970, UTC.
+        Every measured variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since
+        1970, UTC.
     """
     times = [_seconds(one.time) for one in ready.passes]
     winter = frozen_season(
         np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
     )
-    packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
+    packed = xr.Dataset(ready.levels.data_vars, {"time": ("time", np.array(times, dtype="int64"))})
     for name in (*METRICS, *WITHIN):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
