@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 TRACK_MODEL = "lake-track-1"
 """Scored where no model is named: the network that looks at a date beside its track's record."""
 
+Intervals = Annotated[
+    bool,
+    typer.Option(
+        "--intervals",
+        help="With --split: score 90 % intervals of areas too; trains 10 more networks a split, in forward 3.",
+    ),
+]
+
 
 def evaluate(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     truth: Annotated[
@@ -42,14 +50,7 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
         typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
-    intervals: Annotated[
-        bool,
-        typer.Option(
-            "--intervals",
-            help="With --split: score 90 % intervals of areas too. Trains 10 more networks a split, 3 in "
-            "forward.",
-        ),
-    ] = False,
+    intervals: Intervals = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
@@ -70,10 +71,8 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if split is None:
         found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
     else:
-        names = split.split(",")
-        found = _of_splits(
-            (pairs, raw), names, seeds, out.with_name(f"{out.name}-folds"), intervals=intervals
-        )
+        cache = out.with_name(f"{out.name}-folds")
+        found = _of_splits((pairs, raw), split.split(","), seeds, cache, intervals=intervals)
         name = f"track network, trained {seeds} times a fold"
     _tell(found, out, name, as_json)
 
