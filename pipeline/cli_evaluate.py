@@ -21,7 +21,7 @@ Intervals = Annotated[
     bool,
     typer.Option(
         "--intervals",
-        help="With --split: score 90 % intervals of areas too; trains 10 more networks a split, in forward 3.",
+        help="With --split: also 90 % intervals of areas; trains 10 more networks a split (forward: 3).",
     ),
 ]
 
@@ -71,8 +71,7 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if split is None:
         found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
     else:
-        cache = out.with_name(f"{out.name}-folds")
-        found = _of_splits((pairs, raw), split.split(","), seeds, cache, intervals=intervals)
+        found = _of_splits((pairs, raw), split.split(","), seeds, out, intervals=intervals)
         name = f"track network, trained {seeds} times a fold"
     _tell(found, out, name, as_json)
 
@@ -100,7 +99,7 @@ def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | No
 
 
 def _of_splits(
-    folders: tuple[Path, Path | None], splits: list[str], seeds: int, cache: Path, *, intervals: bool
+    folders: tuple[Path, Path | None], splits: list[str], seeds: int, out: Path, *, intervals: bool
 ) -> list[Verdict]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -114,6 +113,7 @@ def _of_splits(
     names = [check_split(name.strip()) for name in splits]
     data = read_pairs(*folders, {}, TRACK_SPEC.clip_db)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
+    cache = out.with_name(f"{out.name}-folds")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
