@@ -69,11 +69,10 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if pairs is None:
         return
     if split is None:
-        found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
+        _tell([_of_model(pairs, raw, model, train)], out, model or TRACK_MODEL, as_json)
     else:
         found = _of_splits((pairs, raw), split.split(","), seeds, out, intervals=intervals)
-        name = f"track network, trained {seeds} times a fold"
-    _tell(found, out, name, as_json)
+        _tell(found, out, f"track network, trained {seeds} times a fold", as_json)
 
 
 def _check(
