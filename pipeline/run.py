@@ -127,7 +127,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
         for name, entry in one.withheld.items():
             summary.failed[f"{header.lake}/{header.track}/{name}"] = entry["reason"]
         if one.withheld:
-            store.commit(Batch(header, None, one.withheld))
+            store.commit(Batch(header, None, one.withheld, new_generation=config.new_generation))
     return store, plan, summary
 
 
@@ -166,7 +166,7 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
     done = 0
     for piece, outcome in outcomes(client, plan):
         one, count, writer = series[outcome.header.lake, outcome.header.track]
-        writer.add(piece, outcome)
+        writer.add(outcome)
         for name, entry in outcome.failed.items():
             if entry["kind"] == "empty" and name in one.known_empty:
                 count.n_empty += 1
