@@ -23,6 +23,23 @@ class Flag(IntFlag):
     TOUCHES_EDGE = 8
 
 
+class LakeState(IntEnum):
+    """What the surface of a lake is in a slice, as told from backscatter, history and season.
+
+    A freezing or thawing lake is partly under ice, a windy one is open. In a shadowed slice terrain hides too
+    much of the lake, in an incomplete one data lack; an unknown one can be water or ice.
+    """
+
+    OPEN = 0
+    FREEZING = 1
+    FROZEN = 2
+    THAWING = 3
+    WINDY = 4
+    SHADOWED = 5
+    INCOMPLETE = 6
+    UNKNOWN = 7
+
+
 class Surface(IntEnum):
     """Classes of a pixel."""
 
@@ -103,6 +120,22 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("area_wet_m2", SLICE, "float64", "m2", np.nan, None, "lake area within the reference outline"),
     Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
+    Variable("lake_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the lake away from its shore"),
+    Variable("lake_vh_db", SLICE, "float32", "dB", np.nan, None, "the same in VH, where it was recorded"),
+    Variable("lake_vv_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VV there, 1 sigma"),
+    Variable("lake_vh_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VH there, 1 sigma"),
+    Variable("land_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the land around the lake"),
+    Variable("state", SLICE, "uint8", "", None, None, "state of the lake's surface", derived=True),
+    Variable(
+        "ice_probability",
+        SLICE,
+        "float32",
+        "1",
+        np.nan,
+        None,
+        "probability of ice on a tenth of the lake or more",
+        derived=True,
+    ),
     Variable("pass_id", SLICE, "str", "", None, None, "track, sensor, local day: its identity"),
     Variable("version", SLICE, "str", "", None, None, "digest of granules, model and settings"),
     Variable("granules", SLICE, "str", "", None, None, "granules it was made of"),
@@ -148,6 +181,9 @@ def attributes(variable: Variable) -> dict[str, object]:
     if variable.name == "flags":
         found["flag_masks"] = [int(flag) for flag in Flag]
         found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)
+    if variable.name == "state":
+        found["flag_values"] = [int(one) for one in LakeState]
+        found["flag_meanings"] = " ".join(one.name.lower() for one in LakeState)
     if variable.name == "surface":
         classes = [one for one in Surface if one is not Surface.UNKNOWN]
         found["flag_values"] = [int(one) for one in classes]

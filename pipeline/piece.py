@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
+from glaciolake.catalog.granule import Band
 from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
@@ -27,12 +28,15 @@ from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
+from glaciolake.pipeline.state_levels import LEVELS, surface_levels, zones_of
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
 logger = logging.getLogger(__name__)
 
 READ_ERRORS = (UnreadableGranule, RasterioError, RuntimeError, OSError)
 """What the three readers raise of a file: ours the first, odc-stac the second, stackstac the third."""
+STATE_BANDS: tuple[Band, ...] = ("vv", "vh")
+"""What tells ice from water, beside the network's own bands; those that were not recorded are left out."""
 ATTEMPTS = 2
 """Times a piece is read again when no single pass of it is at fault: the network stumbled."""
 
@@ -51,6 +55,8 @@ class Prepared:
         (time, channel, y, x), 0 to 1 (1), float32, NaN is unknown.
     shadow
         (time, y, x) bool, hidden by terrain.
+    levels
+        Of `surface_levels`, (time).
     passes
         One per slice.
     """
@@ -58,6 +64,7 @@ class Prepared:
     power: xr.Dataset
     images: xr.DataArray
     shadow: xr.DataArray
+    levels: xr.Dataset
     passes: tuple[Pass, ...]
 
 
@@ -126,7 +133,9 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
     # layover is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
     seen = hide_invalid(cube, hide_layover=False)
     power = _despeckle(seen[list(recipe.spec.bands)], piece, kept)
-    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)
+    zones = zones_of(outline_mask(recipe.lake.outline, piece.grid), abs(piece.header.transform[0]))
+    levels = surface_levels(hide_invalid(cube), zones)
+    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), levels, kept)
 
 
 def _behind_terrain(cube: xr.Dataset, recipe: Recipe) -> xr.DataArray:
@@ -151,9 +160,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     if ready is not None:
         recipe = piece.recipe
         water = segment(ready.images, recipe.ref).where(~ready.shadow)
-        outline = outline_mask(recipe.lake.outline, piece.grid)
         target = Target(
-            outline,
+            outline_mask(recipe.lake.outline, piece.grid),
             abs(piece.header.transform[0]),
             recipe.spec.threshold,
             recipe.config.rules,
@@ -194,7 +202,7 @@ def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
     cube = open_cube(
         passes,
         piece.grid,
-        bands=bands,
+        bands=tuple(dict.fromkeys((*bands, *STATE_BANDS))),
         slices_per_chunk=len(passes),
         backend=piece.recipe.config.backend,
     )
@@ -271,6 +279,8 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
     for name in (*METRICS, *WITHIN):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
+    for name in LEVELS:
+        packed[name] = ("time", ready.levels[name].values)
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
     packed["pass_id"] = ("time", _text(one.id for one in ready.passes))
     packed["version"] = ("time", _text(slice_version(one, piece.header) for one in ready.passes))

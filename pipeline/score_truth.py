@@ -20,6 +20,7 @@ from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import count_pixels
 from glaciolake.pipeline.score_masks import Constant, OpenPass, Shores
 from glaciolake.pipeline.score_span import Span, during, failures, naive, span_of, within
+from glaciolake.pipeline.score_states import with_states
 from glaciolake.pipeline.series import NOT_OPEN_WATER, SLICES_AT_ONCE, crs_of, pixel_transform, texts_of
 
 OF_STORE = ("area_m2", "area_lower_m2", "area_upper_m2", "area_sigma_m2", "valid_fraction")
@@ -47,8 +48,8 @@ class Matched:
         (naive UTC), what the store holds (`OF_STORE`, ``flags``, ``stored``; NaN where it holds nothing), the
         states ``has_area``, ``usable`` (an area and unflagged) and ``gone``, the pixel counts ``both``,
         ``missed``, ``false``, the same of the image-blind constant (``blind_both`` ...), its area on the
-        pixels that the slice knows (``blind_area_m2``) and as a whole (``blind_lake_m2``), and ``why`` a
-        pass is missing.
+        pixels that the slice knows (``blind_area_m2``) and as a whole (``blind_lake_m2``), ``why`` a pass is
+        missing, and `with_states`.
     days
         Truth of every day, columns of `glaciolake.catalog.simulate.truth.Day`, ``date`` naive.
     basis
@@ -180,7 +181,7 @@ def match_series(truth: Truth, series: xr.Dataset, failed: Mapping[str, str], sp
         track=track,
         orbit_state=str(series.attrs["orbit_state"]),
         model=str(series.attrs.get("model", "")),
-        slices=_with_pixels(slices, series, shores, constant),
+        slices=with_states(_with_pixels(slices, series, shores, constant), series, days),
         days=days.assign(date=naive(days["date"])).sort_values("date", ignore_index=True),
         basis=constant.basis,
         span=span,
