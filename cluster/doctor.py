@@ -223,12 +223,17 @@ def check_network(errors: Mapping[str, str | None]) -> Check:
     return Check("network", "ok", ", ".join(errors) or "not tried")
 
 
+def failed(name: str, sentence: str) -> Check:
+    """Make a failed check of an error's sentence: what comes after the first semicolon is the cure."""
+    return Check(name, "fail", sentence.partition(";")[0], sentence.partition("; ")[2] or sentence)
+
+
 def check_scheduler(address: str | None, error: str | None) -> Check:
     """See whether a scheduler answers, has workers, and has our versions."""
     if address is None:
         return Check("scheduler", "ok", "none given; workers start on this machine")
     if error:
-        return Check("scheduler", "fail", error.partition(";")[0], error.partition("; ")[2] or error)
+        return failed("scheduler", error)
     return Check("scheduler", "ok", f"{address} answers, has workers and the same versions")
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, wrong
-from glaciolake.models.data import Bool, Sample, cut_centre
+from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Split
 from glaciolake.models.pairs import read_pairs
-from glaciolake.models.predict import water_probability
+from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
 from glaciolake.models.skill.intervals import Interval, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
@@ -69,7 +69,7 @@ def judge_model(
     if spec.record:
         found = track_probability(samples, Record(images, atlas=atlas), ref)
     else:
-        found = [water_probability(images_of(one, spec), ref)[0] for one in samples]
+        found = _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
     learned = _learned(samples, ref)
     notes = [f"The constants are drawn from {drawn_from}."]
@@ -91,6 +91,20 @@ def judge_model(
         notes += _events(samples, Record(images, atlas=atlas), ref)
     tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
     return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Float32]:
+    """Probability (y, x) of each scene by a network of single images.
+
+    One that learned from equalised pictures gets the published ones, padding and all.
+    """
+    spec = read_spec(ref)
+    if spec.normalisation != "paper":
+        return water_probabilities([images_of(one, spec)[0] for one in samples], ref)
+    names = sorted(pair_names(pairs).items(), key=lambda item: (item[1].lake, item[1].start))
+    pictures = [read_pair(pairs, name)[0][None] / np.float32(255) for name, _ in names]
+    found = water_probabilities(pictures, ref)
+    return [cut_centre(one, sample.water.shape) for one, sample in zip(found, samples, strict=True)]
 
 
 def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, and how far

@@ -1,0 +1,138 @@
+"""Work that cannot be done any more is given up within the patience, with a sentence that says why."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from threading import Timer
+from typing import Any
+
+import pytest
+from distributed import Client, Future, Scheduler, SpecCluster, Worker
+
+from glaciolake.cluster.config import ClusterConfig
+from glaciolake.cluster.connect import connect
+from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.flow import flow
+from glaciolake.cluster.place import submit, submit_on_gpu
+
+PLACE: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+WORKER: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "nthreads": 1}
+GPU_WORKER = WORKER | {"resources": {"GPU": 1}}
+
+
+@pytest.fixture
+def cluster() -> Iterator[SpecCluster]:
+    """A worker, and one that offers a GPU; both in this process, so that it starts at once."""
+    workers = {"cpu": {"cls": Worker, "options": WORKER}, "gpu": {"cls": Worker, "options": GPU_WORKER}}
+    with SpecCluster(workers=workers, scheduler={"cls": Scheduler, "options": PLACE}) as cluster:
+        yield cluster
+
+
+def slowly(item: int) -> int:
+    time.sleep(0.05)
+    return item * item
+
+
+def anywhere(crew: Crew, item: int) -> Future[int]:
+    return submit(crew.client, slowly, item)
+
+
+def on_gpu(crew: Crew, item: int) -> Future[int]:
+    return submit_on_gpu(crew.client, slowly, item)
+
+
+def drop(cluster: SpecCluster, *names: str) -> Callable[[], None]:
+    def go() -> None:
+        for name in names:
+            del cluster.worker_spec[name]
+        cluster.sync(cluster._correct_state)
+
+    return go
+
+
+def add(cluster: SpecCluster, name: str, options: dict[str, Any]) -> Callable[[], None]:
+    def go() -> None:
+        cluster.worker_spec[name] = {"cls": Worker, "options": options}
+        cluster.sync(cluster._correct_state)
+
+    return go
+
+
+def test_every_item_comes_back_once_and_few_are_in_flight(cluster: SpecCluster) -> None:
+    with Client(cluster) as client:
+        crew = Crew(client)
+        drawn, most = 0, 0
+
+        def items() -> Iterator[int]:
+            nonlocal drawn
+            for number in range(40):
+                drawn += 1
+                yield number
+
+        found: Counter[int] = Counter()
+        for given_back, (item, value, error) in enumerate(flow(crew, items(), anywhere)):
+            most = max(most, drawn - given_back)
+            assert error is None and value == item * item
+            found[item] += 1
+            held = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+            assert held <= crew.room
+        assert found == {number: 1 for number in range(40)}
+        assert most <= crew.room == 4
+
+
+def test_an_error_of_one_item_is_given_back_with_it(cluster: SpecCluster) -> None:
+    def broken(crew: Crew, item: int) -> Future[float]:
+        return submit(crew.client, lambda: 1 / item)
+
+    with Client(cluster) as client:
+        errors = {item: type(error) for item, _, error in flow(Crew(client), [0, 1, 2], broken)}
+    assert errors == {0: ZeroDivisionError, 1: type(None), 2: type(None)}
+
+
+def test_gpu_work_whose_workers_have_all_left_is_not_waited_for(cluster: SpecCluster) -> None:
+    with Client(cluster) as client:
+        crew = Crew(client, needs_gpu=True, patience_s=1)
+        timer = Timer(0.5, drop(cluster, "gpu"))
+        timer.start()
+        begun_s = time.monotonic()
+        told = r"for 1 s no worker at .* offers a GPU \(1 workers do not\); start one .*run the same command"
+        with pytest.raises(ClusterError, match=told):
+            Counter(flow(crew, range(1000), on_gpu))
+        timer.join()
+        assert time.monotonic() - begun_s < 15
+
+
+def test_workers_that_come_back_in_time_are_waited_for(cluster: SpecCluster) -> None:
+    with Client(cluster) as client:
+        crew = Crew(client, patience_s=30)
+        done = flow(crew, range(20), anywhere)
+        found = [next(done).item]
+        drop(cluster, "cpu", "gpu")()
+        Timer(
+            1.0, lambda: (cluster.worker_spec.update(new=spec), cluster.sync(cluster._correct_state))
+        ).start()
+        spec = {"cls": Worker, "options": WORKER}
+        found += [one.item for one in done]
+    assert sorted(found) == list(range(20))
+
+
+def test_more_workers_are_given_more_work(cluster: SpecCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glaciolake.cluster.crew.LOOK_S", 0.0)
+    with Client(cluster) as client:
+        crew = Crew(client)
+        assert crew.room == 4
+        add(cluster, "more", WORKER | {"nthreads": 3})()
+        client.wait_for_workers(3, timeout=30)
+        crew.check()
+        assert crew.room == 10
+
+
+def test_a_gpu_that_is_still_on_its_way_is_waited_for(cluster: SpecCluster) -> None:
+    drop(cluster, "gpu")()
+    Timer(1.0, add(cluster, "gpu", GPU_WORKER)).start()
+    config = ClusterConfig(scheduler=cluster.scheduler_address, gpu=True, workers_timeout_s=30)
+    with connect(config) as client:
+        assert submit_on_gpu(client, slowly, 3).result(timeout=30) == 9
