@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from scipy import ndimage
 
 from glaciolake.catalog.variables import Surface
-from glaciolake.pipeline.lakes import EIGHT, Bool, Float32, Target
+from glaciolake.models.skill.intervals import unsure_px
+from glaciolake.pipeline.lakes import Target
 
-REACH_PX = 4
-"""How far from lake and outline pixels count: half a window of the despeckling."""
+UNSURE = ("area_unsure_m2",)
+"""What `area_unsure` measures."""
 
 
-def area_unsure(water: xr.DataArray, surface: xr.DataArray, target: Target) -> xr.DataArray:
+def area_unsure(water: xr.DataArray, surface: xr.DataArray, target: Target) -> dict[str, xr.DataArray]:
     """Sum p(1 - p) over the pixels in and around the lake, in m2: the area that a network has not decided on.
 
     Parameters
@@ -27,19 +27,10 @@ def area_unsure(water: xr.DataArray, surface: xr.DataArray, target: Target) -> x
 
     Returns
     -------
-    xr.DataArray
-        (time,), m2, float64.
+    dict
+        ``area_unsure_m2`` (time), m2, float64.
     """
     lake = (surface == int(Surface.LAKE)).values
-    near = [_near(one | target.outline) for one in lake]
-    unsure = [_unsure_px(one, where) for one, where in zip(water.values, near, strict=True)]
-    return xr.DataArray(np.array(unsure, np.float64) * target.spacing_m**2, dims="time")
-
-
-def _near(lake: Bool) -> Bool:
-    return np.asarray(ndimage.binary_dilation(lake, EIGHT, iterations=REACH_PX), bool)
-
-
-def _unsure_px(probability: Float32, where: Bool) -> float:
-    known = probability[where].astype(np.float64)
-    return float(np.nansum(known * (1 - known)))
+    unsure = [unsure_px(one, of | target.outline) for one, of in zip(water.values, lake, strict=True)]
+    found = xr.DataArray(np.array(unsure, np.float64) * target.spacing_m**2, dims="time")
+    return {"area_unsure_m2": found}

@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 from glaciolake.catalog.variables import Flag
+from glaciolake.models.skill.intervals import REACH_PX
 from glaciolake.pipeline.comparable import COMPARABLE, LEAST_DATES, WHOLE, comparable, usual_before
 from glaciolake.pipeline.lakes import LakeRules, Target
-from glaciolake.pipeline.unsure import REACH_PX, area_unsure
+from glaciolake.pipeline.unsure import area_unsure
 
 OUTLINE_M2 = 1e6
 
@@ -153,6 +154,6 @@ def test_the_unsure_area_is_counted_around_lake_and_outline() -> None:
     probability[0, 14, 14] = np.nan
     water, classes = (xr.DataArray(one, dims=("time", "y", "x")) for one in (probability, surface))
     target = Target(outline, 30.0, 0.5, LakeRules())
-    assert area_unsure(water, classes, target).values == pytest.approx([0.25 * 900])
+    assert area_unsure(water, classes, target)["area_unsure_m2"].values == pytest.approx([225])
     surface[0, 5, 5] = 2  # a lake there brings its own surroundings
-    assert area_unsure(water, classes, target).values == pytest.approx([0.5 * 900])
+    assert area_unsure(water, classes, target)["area_unsure_m2"].values == pytest.approx([450])
