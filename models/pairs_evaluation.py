@@ -18,7 +18,7 @@ from glaciolake.models.folds import Split
 from glaciolake.models.pairs import read_pairs
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
-from glaciolake.models.skill.intervals import Interval, interval_folds
+from glaciolake.models.skill.intervals import Intervals, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
 from glaciolake.models.skill.scores import constants, listed
 from glaciolake.models.spec import ModelRef
@@ -161,7 +161,7 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
         Whether to train also what calibrates intervals of areas, with the first recipe.
     """
     samples, images, registry = data
-    per_seed = []
+    per_seed, suspected = [], wrong(audit(samples))
     for recipe in recipes:
         trial = Trial(images, recipe, TRACK_SPEC, cache, registry)
         per_seed.append(predict_folds(samples, split, trial, begin))
@@ -170,14 +170,17 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     if intervals:
         trial = Trial(images, recipes[0], TRACK_SPEC, cache, registry)
         inner = predict_inner(samples, split, trial, begin)
-        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner))
+        wrong_ones = frozenset(id(one) for one in samples if (one.lake, one.start) in suspected)
+        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner, wrong_ones))
     tested = replace(tested, constants=tested.constants | listed(registry, tested.samples))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
-    return Verdict(tested, wrong(audit(samples)), notes)
+    return Verdict(tested, suspected, notes)
 
 
-def _intervals(split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted]) -> list[Interval] | None:
+def _intervals(
+    split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted], wrong_ones: frozenset[int]
+) -> Intervals | None:
     """Intervals of each tested scene; labels that a training part itself contradicts calibrate nothing."""
     if not inner:
         return None
@@ -186,7 +189,7 @@ def _intervals(split: Split, outer: Sequence[Predicted], inner: Sequence[Predict
         kept = {*map(id, learnable(one.fold.train))}
         doubted.append(frozenset(id(sample) for sample in one.fold.train if id(sample) not in kept))
     pairs = [[(one.fold, one.probabilities) for one in found] for found in (outer, inner)]
-    return interval_folds(split, pairs[0], pairs[1], doubted)
+    return interval_folds(split, pairs[0], pairs[1], doubted, wrong_ones)
 
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 TRACK_MODEL = "lake-track-1"
 """Scored where no model is named: the network that looks at a date beside its track's record."""
 
+Intervals = Annotated[
+    bool,
+    typer.Option(
+        "--intervals",
+        help="With --split: also 90 % intervals of areas; trains 10 more networks a split (forward: 3).",
+    ),
+]
+
 
 def evaluate(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     truth: Annotated[
@@ -42,14 +50,7 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
         typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
-    intervals: Annotated[
-        bool,
-        typer.Option(
-            "--intervals",
-            help="With --split: score 90 % intervals of areas too. Trains 10 more networks a split, 3 in "
-            "forward.",
-        ),
-    ] = False,
+    intervals: Intervals = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
@@ -68,14 +69,10 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if pairs is None:
         return
     if split is None:
-        found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
+        _tell([_of_model(pairs, raw, model, train)], out, model or TRACK_MODEL, as_json)
     else:
-        names = split.split(",")
-        found = _of_splits(
-            (pairs, raw), names, seeds, out.with_name(f"{out.name}-folds"), intervals=intervals
-        )
-        name = f"track network, trained {seeds} times a fold"
-    _tell(found, out, name, as_json)
+        found = _of_splits((pairs, raw), split.split(","), seeds, out, intervals=intervals)
+        _tell(found, out, f"track network, trained {seeds} times a fold", as_json)
 
 
 def _check(
@@ -101,7 +98,7 @@ def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | No
 
 
 def _of_splits(
-    folders: tuple[Path, Path | None], splits: list[str], seeds: int, cache: Path, *, intervals: bool
+    folders: tuple[Path, Path | None], splits: list[str], seeds: int, out: Path, *, intervals: bool
 ) -> list[Verdict]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -114,6 +111,7 @@ def _of_splits(
     names = [check_split(name.strip()) for name in splits]
     data = read_data(*folders, {}, TRACK_SPEC.clip_db)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
+    cache = out.with_name(f"{out.name}-folds")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -82,7 +82,7 @@ def coverages(
         wet = [i for i in every if _labelled(tested.samples[i])]
         clean = [i for i in wet if (tested.samples[i].lake, tested.samples[i].start) not in suspected]
         found += [
-            _coverage(tested, tested.intervals, at, (way, name, words))
+            _coverage(tested, tested.intervals.each, at, (way, name, words))
             for words, at in zip(labels, (wet, clean), strict=True)
             if at
         ]

@@ -54,7 +54,8 @@ def intervals_figure(judged: Sequence[Judged]) -> Figure | None:
 
 def _clean(judged: Judged) -> list[tuple[float, Interval]]:
     """Labelled area and intervals of the scenes that count, by lake, track and time."""
-    intervals = judged.tested.intervals or []
+    assert judged.tested.intervals is not None
+    intervals = judged.tested.intervals.each
     rows = zip(judged.scenes, judged.order, strict=True)
     return [
         (float(scene.labelled_px), intervals[i])
