@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from glaciolake.catalog.store import Store
+from glaciolake.catalog.readers import open_store
 from glaciolake.models.weights import card, shipped
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.export.choice import ALL, Choice, chosen
@@ -111,7 +111,7 @@ def export(
         The store cannot be read.
     """
     forms = checked_formats(",".join(forms))
-    store, place = Store.open(url), Place(out)
+    store, place = open_store(url), Place(out)
     products = [_product(place, series, forms) for series in chosen(store, choice or Choice())]
     names = [product.stem + FORMATS[form].ending for product in products for form in forms]
     place.check_free(names, overwrite=overwrite)

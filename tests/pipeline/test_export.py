@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-import rio_cogeo
 import rioxarray  # noqa: F401  # gives the .rio accessor that users read the CRS with
 import xarray as xr
 import zarr
 from pyproj import CRS, Geod
+from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from glaciolake.catalog.store import Store
@@ -139,7 +139,7 @@ def test_cogs_are_valid_and_hold_every_picture(series: xr.Dataset, out: Path) ->
     ids = [str(one) for one in series["pass_id"].values]
     assert {one.name for one in folder.iterdir()} == {f"{one}_{name}.tif" for one in ids for name in PICTURES}
     for path in folder.iterdir():
-        valid, errors, warnings = rio_cogeo.cog_validate(path, strict=True)
+        valid, errors, warnings = cog_validate(path, strict=True)
         assert valid and not errors and not warnings, f"{path.name}: {errors} {warnings}"
     for name in PICTURES:
         for index in (0, UNSEEN):
