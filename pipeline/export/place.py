@@ -49,6 +49,20 @@ class Place:
         """Whether something of that name lies there."""
         return bool(self._guarded(lambda: self._files.exists(self._path(name))))
 
+    def read(self, name: str) -> bytes | None:
+        """Content of a file; None where there is none."""
+        if not self.exists(name):
+            return None
+        return bytes(self._guarded(lambda: self._files.cat_file(self._path(name))))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of what lies there, or in one of its folders, sorted; none where it is not there."""
+        at = self._path(folder) if folder else self._root
+        if not self._guarded(lambda: self._files.isdir(at)):
+            return []
+        found = self._guarded(lambda: self._files.ls(at, detail=False))
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+
     def check_free(self, names: Sequence[str], *, overwrite: bool) -> None:
         """Refuse to write over anything, unless that is asked for.
 

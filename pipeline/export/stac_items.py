@@ -153,8 +153,9 @@ def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
 def _links(product: Product, one: xr.Dataset) -> list[dict[str, str]]:
     """To the collection, to the granules it was made of, and to the network."""
     home = [
-        {"rel": rel, "href": "../collection.json", "type": pystac.MediaType.JSON}
-        for rel in ("root", "parent", "collection")
+        {"rel": "root", "href": "../../catalog.json", "type": pystac.MediaType.JSON},
+        {"rel": "parent", "href": "../collection.json", "type": pystac.MediaType.JSON},
+        {"rel": "collection", "href": "../collection.json", "type": pystac.MediaType.JSON},
     ]
     simulated = product.series.attrs["source"] == SIMULATED_SOURCE
     sources = [
