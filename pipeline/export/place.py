@@ -14,6 +14,9 @@ import fsspec
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.pipeline.errors import PipelineError
 
+OBJECT_STORES = {"s3", "gs", "gcs", "abfs", "az", "memory"}
+"""They have no folders: asked for one, some make a bucket out of a name that was mistyped."""
+
 
 class Place:
     """A folder for exports.
@@ -111,7 +114,8 @@ class Place:
             at = self._path(name)
             if file != built:
                 at = f"{at}/{file.relative_to(built).as_posix()}"
-            self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
+            if not OBJECT_STORES & set(_protocols(self._files)):
+                self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
             self._files.put_file(str(file), at)
 
     def _path(self, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pandas as pd
 import pytest
 import rasterio
 import rioxarray  # noqa: F401  # gives the .rio accessor that users read the CRS with
+import s3fs
 import xarray as xr
 import zarr
+from moto.server import ThreadedMotoServer
 from pyproj import CRS, Geod
 from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
@@ -286,6 +289,37 @@ def test_an_object_store_gets_the_same(store: Store, series: xr.Dataset) -> None
     with pytest.raises(PipelineError, match="is there already"):
         list(export(store.url, "memory://bucket/lakes", ["zarr"], Choice(track="T121")))
     list(export(store.url, "memory://bucket/lakes", ["zarr"], Choice(track="T121"), overwrite=True))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a bucket on an S3 server of this machine."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    s3fs.S3FileSystem.clear_instance_cache()
+    files = s3fs.S3FileSystem()
+    files.call_s3("create_bucket", Bucket="lakes")
+    yield "s3://lakes"
+    s3fs.S3FileSystem.close_session(files.loop, files.s3)
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def test_a_bucket_is_written_to_and_never_made(
+    store: Store, series: xr.Dataset, bucket: str, tmp_path: Path
+) -> None:
+    list(export(store.url, f"{bucket}/out", ["zarr", "csv"], Choice(track="T121")))
+    s3fs.S3FileSystem().get(f"{bucket}/out/tsho-rolpa_T121.zarr", str(tmp_path / "got"), recursive=True)
+    same_values(xr.open_zarr(tmp_path / "got"), series)
+    with pytest.raises(PipelineError, match="is there already"):
+        list(export(store.url, f"{bucket}/out", ["csv"]))
+    with pytest.raises(PipelineError, match=r"cannot write to 's3://mistyped/out': .*bucket does not exist"):
+        list(export(store.url, "s3://mistyped/out", ["csv"]))
+    assert s3fs.S3FileSystem().ls("") == ["lakes"]
 
 
 def test_states_go_along(store: Store, out: Path) -> None:
