@@ -10,7 +10,7 @@ import typer
 
 from glaciolake.pipeline.cli_catalog import catalog_app
 from glaciolake.pipeline.cli_evaluate import evaluate
-from glaciolake.pipeline.cli_export import export
+from glaciolake.pipeline.cli_export import export, restore
 from glaciolake.pipeline.cli_labels import labels_app
 from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
@@ -38,6 +38,7 @@ app.command()(series)
 app.command()(plot)
 app.command()(export)
 app.add_typer(store_app)
+app.command()(restore)
 app.command()(evaluate)
 app.add_typer(labels_app)
 app.command()(train)
