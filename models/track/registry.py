@@ -21,6 +21,9 @@ from glaciolake.models.placing import drawn, grid_of
 SHIFT_PX, TURN_RAD, LOG_SIZE, LOG_STRETCH = 2.5, 0.2, 0.12, 0.08
 """One sigma of how an outline is moved in training: inventories are some pixels and percent off."""
 
+TRIES, LEAST_LEFT, APART_PX = 8, 0.7, 2
+"""Places tried for an outline where no lake is, share of it that stays in the frame, and distance kept."""
+
 
 def registry_frames(chips: Path, lakes: Mapping[str, Lake] | None = None) -> dict[str, Bool]:
     """Draw, for every lake of a folder of chips, the outline that the registry has of it.
@@ -59,6 +62,17 @@ def moved(frame: Float32, random: np.random.Generator) -> Float32:
     centre = np.array(ndimage.center_of_mass(frame))
     offset = centre - inverse @ (centre + shift)
     return np.clip(ndimage.affine_transform(frame, inverse, offset, order=1), 0, 1).astype(np.float32)
+
+
+def elsewhere(frame: Float32, water: Bool, random: np.random.Generator) -> Float32 | None:
+    """Put an outline (y, x), 0..1 (1), where the label (y, x) has no lake; None where there is no room."""
+    far = ~ndimage.binary_dilation(water, iterations=APART_PX)
+    for _ in range(TRIES):
+        offset = [int(random.integers(-length // 2, length // 2 + 1)) for length in frame.shape]
+        there = np.asarray(ndimage.shift(frame, offset, order=0), np.float32)
+        if there.sum() > LEAST_LEFT * frame.sum() and far[there >= 0.5].all():
+            return there
+    return None
 
 
 def _off_centre(frame: Bool) -> float:

@@ -15,7 +15,7 @@ from glaciolake.catalog.lakes import load_lakes
 from glaciolake.models.data import PAIR_SIDE_PX
 from glaciolake.models.skill.scores import LISTED, listed
 from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, channels_of, forget_place
-from glaciolake.models.track.registry import moved, registry_frames
+from glaciolake.models.track.registry import elsewhere, moved, registry_frames
 from tests.models.scenes import SPEC, sample
 
 ROLPA = load_lakes()["tsho-rolpa"]
@@ -78,6 +78,20 @@ def test_a_moved_outline_is_near_and_is_not_the_same() -> None:
     assert 0.5 < np.median(overlaps) < 0.95 and max(overlaps) < 1
     assert all(one.min() >= 0 and one.max() <= 1 for one in found)
     assert not moved(np.zeros_like(frame), random).any()
+
+
+def test_an_outline_elsewhere_stays_off_the_lake_or_is_not_made() -> None:
+    water = np.zeros((60, 80), bool)
+    water[22:38, 28:52] = True
+    random = np.random.default_rng(2)
+
+    found = [elsewhere(water.astype(np.float32), water, random) for _ in range(30)]
+
+    made = [one for one in found if one is not None]
+    assert len(made) > 10
+    assert not any((one[water] > 0).any() for one in made)
+    assert all(one.sum() >= 0.7 * water.sum() for one in made)
+    assert elsewhere(np.ones((8, 8), np.float32), np.ones((8, 8), bool), random) is None
 
 
 def test_a_network_is_told_the_registry_only_where_no_label_is_known() -> None:
