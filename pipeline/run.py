@@ -33,6 +33,7 @@ from glaciolake.pipeline.errors import LoginRefused, PipelineError
 from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
 from glaciolake.pipeline.plan import Piece, Plan, SeriesPlan, make_plan
 from glaciolake.pipeline.refusals import Refusals
+from glaciolake.pipeline.shards import shard_of
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +159,8 @@ def _settled(config: RunConfig) -> _Work:
     """Find lakes, source and network, or say what is wrong before anything is written."""
     registry = load_lakes(config.registry)
     lakes = find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
+    if config.shard is not None:
+        lakes = shard_of(lakes, config.shard)
     ref = resolve(config.model, engine=config.engine)
     if config.cluster.is_local:  # a cluster's workers have packages of their own
         choose(config.engine)
@@ -226,7 +229,7 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
     if first is None:
         return
     place = first.recipe.config.cluster
-    crew = Crew(client, needs_gpu=place.gpu, patience_s=place.workers_timeout_s)
+    crew = Crew(client, place)
     for piece, value, error in flow(crew, plan.pieces(), _hand_out):
         yield piece, value if error is None else _failed(piece, error)
 
