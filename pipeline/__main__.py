@@ -9,6 +9,7 @@ from typing import Annotated, TextIO
 import typer
 
 from glaciolake.pipeline.cli_catalog import catalog_app
+from glaciolake.pipeline.cli_cluster import cluster_app
 from glaciolake.pipeline.cli_evaluate import evaluate
 from glaciolake.pipeline.cli_export import export, restore
 from glaciolake.pipeline.cli_labels import labels_app
@@ -44,6 +45,7 @@ app.add_typer(labels_app)
 app.command()(train)
 app.command()(config)
 app.command()(doctor)
+app.add_typer(cluster_app)
 
 
 def _version(wanted: bool) -> None:

@@ -209,3 +209,12 @@ def test_workers_are_tried_with_a_lake_of_known_size(scheduler: str, tmp_path: P
     assert judge(measured_area_m2()) == ""
     assert judge(1e6) == "the drawn lake of 0.638 km2 was measured as 1.000 km2"
     assert "nan" in judge(float("nan"))
+
+
+def test_the_workers_of_a_cluster_are_listed_and_can_be_taken_out(scheduler: str) -> None:
+    listed = invoke("cluster", "status", "--scheduler", scheduler)
+    assert listed.exit_code == 0 and "running" in listed.output and "cpu" in listed.output
+    odd = CliRunner().invoke(app, ["cluster", "status", "--scheduler", "here"])
+    assert odd.exit_code == 2 and "'here' is no scheduler address" in unboxed(odd)
+    gone = CliRunner().invoke(app, ["cluster", "retire", "nobody", "--scheduler", scheduler])
+    assert "no worker nobody at" in str(gone.exception)
