@@ -80,7 +80,11 @@ def test_what_is_there_by_default() -> None:
         ({"backfill": {"enabled": False}}, set(), {"Job/gl-glaciolake-backfill-1"}),
         ({"networkPolicy": {"enabled": False}}, set(), {"NetworkPolicy/gl-glaciolake"}),
         ({"networkPolicy": {"clients": {"a": "b"}}}, {"NetworkPolicy/gl-glaciolake-clients"}, set()),
-        ({"podDisruptionBudget": {"enabled": False}}, set(), {"PodDisruptionBudget/gl-glaciolake-worker-cpu"}),
+        (
+            {"podDisruptionBudget": {"enabled": False}},
+            set(),
+            {"PodDisruptionBudget/gl-glaciolake-worker-cpu"},
+        ),
         ({"serviceAccount": {"create": False}}, set(), {"ServiceAccount/gl-glaciolake"}),
         ({"tests": {"enabled": False}}, set(), {"Pod/gl-glaciolake-test"}),
         ({"store": {"pvc": {"existingClaim": "mine"}}}, set(), {"PersistentVolumeClaim/gl-glaciolake-store"}),
@@ -221,7 +225,12 @@ def test_workers_keep_the_memory_of_a_batch() -> None:
 
 
 def test_store_on_a_volume() -> None:
-    values = {"store": {"name": "own.icechunk", "pvc": {"size": "7Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany"}}}
+    values = {
+        "store": {
+            "name": "own.icechunk",
+            "pvc": {"size": "7Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany"},
+        }
+    }
     objects = render(values)
     claim = find(objects, "PersistentVolumeClaim")
     assert claim["spec"] == {
@@ -337,7 +346,10 @@ def test_backfill() -> None:
     assert container(job)["args"] == ["glaciolake", "run", "/etc/glaciolake/config.yaml"]
     assert "activeDeadlineSeconds" not in find(render(), "Job")["spec"]
     drained, refused = job["spec"]["podFailurePolicy"]["rules"]
-    assert drained == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    assert drained == {
+        "action": "Ignore",
+        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+    }
     assert refused["action"] == "FailJob" and refused["onExitCodes"]["values"] == [2]
     assert refused["onExitCodes"]["containerName"] == container(job)["name"]
 
@@ -346,7 +358,7 @@ def test_each_revision_has_a_job_of_its_own() -> None:
     """A Job's template cannot be changed: an upgrade with the same name would be refused."""
     assert find(render(), "Job")["metadata"]["name"] == "gl-glaciolake-backfill-1"
     text = (CHART / "templates" / "jobs" / "backfill.yaml").read_text()
-    assert "\n  name: {{ include \"glaciolake.fullname\" . }}-backfill-{{ .Release.Revision }}\n" in text
+    assert '\n  name: {{ include "glaciolake.fullname" . }}-backfill-{{ .Release.Revision }}\n' in text
 
 
 def test_ingestion() -> None:
@@ -428,7 +440,9 @@ def test_run_configuration_is_what_was_given_and_no_more() -> None:
 
 def test_changed_settings_roll_the_pods_that_read_them() -> None:
     def sums(values: dict[str, Any]) -> dict[str, dict[str, str]]:
-        return {owner: pod["metadata"].get("annotations", {}) for owner, pod in pods(render(merged(FULL, values)))}
+        return {
+            owner: pod["metadata"].get("annotations", {}) for owner, pod in pods(render(merged(FULL, values)))
+        }
 
     before = sums({})
     run = sums({"run": {"slices_per_piece": 8}})
@@ -472,7 +486,12 @@ def test_more_of_the_users_own() -> None:
             assert pod["metadata"]["labels"]["app.kubernetes.io/component"] != "not-mine"
     for owner in (find(objects, "Job"), find(objects, "CronJob"), find(objects, "Deployment", "-worker-cpu")):
         found = mounts(owner)
-        assert (found["/scenes"], found["/ours"], found["/work-here"], found["/keys"]) == (True, True, False, True)
+        assert (found["/scenes"], found["/ours"], found["/work-here"], found["/keys"]) == (
+            True,
+            True,
+            False,
+            True,
+        )
     assert "/scenes" not in mounts(find(objects, "Deployment", "-scheduler"))
     assert find(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "r"}
     absent = render({"serviceAccount": {"create": False}})
@@ -480,7 +499,14 @@ def test_more_of_the_users_own() -> None:
 
 
 def test_notebook() -> None:
-    values = {"jupyter": {"enabled": True, "existingSecret": "notebook", "tokenKey": "t", "image": {"tag": "9-notebook"}}}
+    values = {
+        "jupyter": {
+            "enabled": True,
+            "existingSecret": "notebook",
+            "tokenKey": "t",
+            "image": {"tag": "9-notebook"},
+        }
+    }
     objects = render(values)
     notebook = find(objects, "Deployment", "-jupyter")
     assert env(notebook)["JUPYTER_TOKEN"] == key_of("notebook", "t")
@@ -534,13 +560,17 @@ def test_every_port_that_pods_of_the_release_use_is_open_between_them() -> None:
 
 
 def test_others_may_be_let_in_to_the_scheduler_alone() -> None:
-    policy = find(render({"networkPolicy": {"clients": {"app": "mine"}}}), "NetworkPolicy", "-clients")["spec"]
+    policy = find(render({"networkPolicy": {"clients": {"app": "mine"}}}), "NetworkPolicy", "-clients")[
+        "spec"
+    ]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scheduler"
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"app": "mine"}}}]
 
 
 def test_metrics_are_scraped_at_the_schedulers_service() -> None:
-    values = {"metrics": {"serviceMonitor": {"enabled": True, "interval": "5m", "labels": {"release": "prom"}}}}
+    values = {
+        "metrics": {"serviceMonitor": {"enabled": True, "interval": "5m", "labels": {"release": "prom"}}}
+    }
     objects = render(values)
     monitor = find(objects, "ServiceMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prom"
@@ -570,7 +600,10 @@ NOTES = {
     "job/gl-glaciolake-backfill-1": ({}, {"backfill": {"enabled": False}}),
     "--from=cronjob/gl-glaciolake-ingest": (INGEST, {}),
     "port-forward service/gl-glaciolake-scheduler 8787": ({"scheduler": {"dashboard": True}}, {}),
-    "port-forward service/gl-glaciolake-jupyter 8888": ({"jupyter": {"enabled": True, "existingSecret": "n"}}, {}),
+    "port-forward service/gl-glaciolake-jupyter 8888": (
+        {"jupyter": {"enabled": True, "existingSecret": "n"}},
+        {},
+    ),
     "delete pvc gl-glaciolake-store": ({}, S3),
     "`helm uninstall` deletes the results": ({"store": {"pvc": {"keep": False}}}, {}),
     "there is no Earthdata login": ({}, {"earthdata": {"existingSecret": "nasa"}}),

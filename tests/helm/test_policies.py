@@ -76,8 +76,12 @@ def test_no_pod_has_a_token_of_kubernetes(every_pod: Owned) -> None:
         assert pod["spec"]["enableServiceLinks"] is False, owner
     for values in EVERYTHING.values():
         objects = render(values)
-        assert all(one["automountServiceAccountToken"] is False for one in find_all(objects, "ServiceAccount"))
-        assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & {one["kind"] for one in objects}
+        assert all(
+            one["automountServiceAccountToken"] is False for one in find_all(objects, "ServiceAccount")
+        )
+        assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & {
+            one["kind"] for one in objects
+        }
 
 
 def test_resources_are_set(every_container: Owned) -> None:

@@ -1,4 +1,4 @@
-"""Every profile: helm 3 and 4 say the same, Kubernetes knows it, and our own reader takes the configuration."""
+"""Every profile: helm 3 and 4 say the same, Kubernetes knows it, our own reader takes the configuration."""
 
 from __future__ import annotations
 
@@ -31,9 +31,16 @@ from tests.helm.chart import (
 OLDEST, NEWEST = "1.31", "1.37"
 FOREIGN = {"ServiceMonitor"}
 """Kinds of which kubernetes-validate has no schema: the Prometheus operator's."""
-SETS: dict[str, dict[str, Any]] = {"defaults": {}, "full": FULL, "s3": {
-    "store": {"kind": "s3", "s3": {"bucket": "b", "endpoint": "http://s3.local:9000", "existingSecret": "k"}}
-}}
+SETS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "full": FULL,
+    "s3": {
+        "store": {
+            "kind": "s3",
+            "s3": {"bucket": "b", "endpoint": "http://s3.local:9000", "existingSecret": "k"},
+        }
+    },
+}
 ALL = (*PROFILES, *SETS)
 
 

@@ -62,15 +62,9 @@ Variables of all pods. Argument: root, own (extraEnv).
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
-# The root is read only: whatever keeps a cache keeps it in /tmp.
+# The root is read only: what keeps a cache (compiled kernels, fonts) keeps it below its home.
 - name: HOME
   value: /tmp
-- name: XDG_CACHE_HOME
-  value: /tmp/cache
-- name: MPLCONFIGDIR
-  value: /tmp/matplotlib
-- name: NUMBA_CACHE_DIR
-  value: /tmp/numba
 {{- if .root.Values.tls.enabled }}
 - name: DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION
   value: "True"
