@@ -269,17 +269,25 @@ def test_store_in_a_bucket() -> None:
     assert {"AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"}.isdisjoint(env(find(render(S3), "Job")))
 
 
-def test_login_of_earthdata_reaches_who_reads_scenes() -> None:
-    objects = render(merged(INGEST, {"earthdata": {"existingSecret": "nasa", "tokenKey": "t"}}))
+@pytest.mark.parametrize(
+    ("keys", "variable", "path"),
+    [
+        ({"tokenKey": "t"}, "EARTHDATA_TOKEN_FILE", "/etc/earthdata/t"),
+        ({"netrcKey": ".netrc"}, "NETRC", "/etc/earthdata/.netrc"),
+    ],
+)
+def test_login_of_earthdata_reaches_who_reads_scenes_as_a_file(
+    keys: dict[str, str], variable: str, path: str
+) -> None:
+    objects = render(merged(INGEST, {"earthdata": {"existingSecret": "nasa", **keys}}))
     for owner in (find(objects, "Job"), find(objects, "CronJob"), find(objects, "Deployment", "-worker-cpu")):
-        assert env(owner)["EARTHDATA_TOKEN"] == key_of("nasa", "t")
-    assert "EARTHDATA_TOKEN" not in env(find(objects, "Deployment", "-scheduler"))
-    objects = render({"earthdata": {"existingSecret": "nasa", "netrcKey": ".netrc"}})
-    for owner in (find(objects, "Job"), find(objects, "Deployment", "-worker-cpu")):
-        assert env(owner)["NETRC"] == "/etc/earthdata/.netrc" and "EARTHDATA_TOKEN" not in env(owner)
+        assert env(owner)[variable] == path
+        assert not {"NETRC", "EARTHDATA_TOKEN", "EARTHDATA_TOKEN_FILE"} & (set(env(owner)) - {variable})
         assert mounts(owner)["/etc/earthdata"] is True
         assert volume(owner, "earthdata")["secret"] == {"secretName": "nasa", "defaultMode": 0o440}
-    assert not {"NETRC", "EARTHDATA_TOKEN"} & set(env(find(render(), "Job")))
+    scheduler = find(objects, "Deployment", "-scheduler")
+    assert variable not in env(scheduler) and "/etc/earthdata" not in mounts(scheduler)
+    assert variable not in env(find(render(), "Job"))
 
 
 def test_registry_of_ones_own() -> None:

@@ -12,7 +12,7 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # 2: the configuration is refused, as it will be the next time.
+    # 2: the command itself is refused, as it will be the next time.
     - action: FailJob
       onExitCodes:
         containerName: run

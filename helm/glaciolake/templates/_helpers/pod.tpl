@@ -92,20 +92,12 @@ Variables of all pods. Argument: root, own (extraEnv).
 {{- end }}
 {{- end -}}
 
-{{/* Earthdata's login, for whoever reads scenes: workers, and jobs that search. */}}
+{{/* Earthdata's login, for whoever reads scenes: workers, and jobs that search. A file, so that a new one arrives in mid-run. */}}
 {{- define "glaciolake.earthdataEnv" -}}
 {{- with .Values.earthdata }}
 {{- if .existingSecret }}
-{{- if .netrcKey }}
-- name: NETRC
-  value: /etc/earthdata/{{ .netrcKey }}
-{{- else }}
-- name: EARTHDATA_TOKEN
-  valueFrom:
-    secretKeyRef:
-      name: {{ .existingSecret }}
-      key: {{ .tokenKey }}
-{{- end }}
+- name: {{ ternary "NETRC" "EARTHDATA_TOKEN_FILE" (ne .netrcKey "") }}
+  value: /etc/earthdata/{{ default .tokenKey .netrcKey }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -161,7 +153,7 @@ Variables of all pods. Argument: root, own (extraEnv).
   mountPath: /etc/glaciolake/tls
   readOnly: true
 {{- end }}
-{{- if and .scenes .root.Values.earthdata.existingSecret .root.Values.earthdata.netrcKey }}
+{{- if and .scenes .root.Values.earthdata.existingSecret }}
 - name: earthdata
   mountPath: /etc/earthdata
   readOnly: true
@@ -204,7 +196,7 @@ Variables of all pods. Argument: root, own (extraEnv).
     secretName: {{ .root.Values.tls.existingSecret }}
     defaultMode: 0440
 {{- end }}
-{{- if and .scenes .root.Values.earthdata.existingSecret .root.Values.earthdata.netrcKey }}
+{{- if and .scenes .root.Values.earthdata.existingSecret }}
 - name: earthdata
   secret:
     secretName: {{ .root.Values.earthdata.existingSecret }}
