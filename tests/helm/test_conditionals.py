@@ -603,7 +603,7 @@ def test_helm_test_asks_the_doctor() -> None:
     ]
 
 
-NOTES = {
+NOTES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "helm test gl": ({}, {"tests": {"enabled": False}}),
     "job/gl-glaciolake-backfill-1": ({}, {"backfill": {"enabled": False}}),
     "--from=cronjob/gl-glaciolake-ingest": (INGEST, {}),
