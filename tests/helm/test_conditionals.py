@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from tests.helm.chart import (
     CHART,
     FULL,
+    HELM3,
+    HELM4,
     IMAGE,
     config,
     container,
@@ -91,7 +96,7 @@ def test_what_is_there_by_default() -> None:
         (S3, set(), {"PersistentVolumeClaim/gl-glaciolake-store"}),
         (
             {"metrics": {"serviceMonitor": {"enabled": True}}},
-            {"ServiceMonitor/gl-glaciolake-scheduler"},
+            {"NetworkPolicy/gl-glaciolake-metrics", "ServiceMonitor/gl-glaciolake-scheduler"},
             set(),
         ),
         (
@@ -573,6 +578,52 @@ def test_others_may_be_let_in_to_the_scheduler_alone() -> None:
     ]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scheduler"
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"app": "mine"}}}]
+
+
+def test_prometheus_is_let_in_to_the_metrics_alone() -> None:
+    values = {"metrics": {"serviceMonitor": {"enabled": True, "fromNamespace": "watch"}}}
+    policy = find(render(values), "NetworkPolicy", "-metrics")["spec"]
+    assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scheduler"
+    (rule,) = policy["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "watch"}}}]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 8787}]
+
+
+@pytest.mark.parametrize("binary", [HELM3, HELM4], ids=["helm3", "helm4"])
+def test_a_default_group_may_be_taken_away(binary: Path) -> None:
+    objects = render({"workerGroups": {"cpu": None, "big": {"replicas": 3}}}, binary=binary)
+    names = [one["metadata"]["name"] for one in find_all(objects, "Deployment")]
+    assert sorted(names) == ["gl-glaciolake-scheduler", "gl-glaciolake-worker-big"]
+
+
+def test_selectors_never_change() -> None:
+    """Kubernetes refuses an upgrade that changes the selector of a Deployment."""
+
+    def selectors(values: dict[str, Any], *more: str) -> dict[str, Any]:
+        objects = render(values, *more)
+        return {one["metadata"]["name"]: one["spec"]["selector"] for one in find_all(objects, "Deployment")}
+
+    changed = merged(
+        FULL,
+        {
+            "image": {"repository": "other/glaciolake", "tag": "9"},
+            "podLabels": {"team": "lakes"},
+            "workerGroups": {"cpu": {"replicas": 9, "gpu": False, "threads": 4}},
+        },
+    )
+    assert selectors(FULL) == selectors(changed)
+
+
+def test_the_package_holds_what_an_install_needs_and_no_more(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [str(HELM4), "package", str(CHART), "--destination", str(tmp_path)], capture_output=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    (package,) = tmp_path.glob("glaciolake-*.tgz")
+    with tarfile.open(package) as opened:
+        names = {name.removeprefix("glaciolake/") for name in opened.getnames()}
+    assert {"Chart.yaml", "values.yaml", "values.schema.json", "README.md", "profiles/cpu.yaml"} <= names
+    assert "templates/_helpers/validation.tpl" in names and "values.schema.yaml" not in names
 
 
 def test_metrics_are_scraped_at_the_schedulers_service() -> None:
