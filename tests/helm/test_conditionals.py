@@ -252,6 +252,22 @@ def test_store_on_a_volume() -> None:
     assert not [name for name in env(job) if name.startswith("AWS_")]
 
 
+def test_pods_that_share_a_volume_share_its_node() -> None:
+    values = merged(INGEST, {"jupyter": {"enabled": True, "existingSecret": "notebook"}})
+    for mode, together in (("ReadWriteOnce", True), ("ReadWriteMany", False)):
+        for owner, pod in pods(render(merged(values, {"store": {"pvc": {"accessMode": mode}}}))):
+            shares = any(one["name"] == "store" for one in pod["spec"]["volumes"])
+            assert ("affinity" in pod["spec"]) is (shares and together), owner
+            if "affinity" in pod["spec"]:
+                (term,) = pod["spec"]["affinity"]["podAffinity"][
+                    "requiredDuringSchedulingIgnoredDuringExecution"
+                ]
+                assert term["topologyKey"] == "kubernetes.io/hostname"
+                # the first of them finds nobody: it must match its own term to be placed at all
+                assert term["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert not [owner for owner, pod in pods(render(merged(values, S3))) if "affinity" in pod["spec"]]
+
+
 def test_a_claim_may_go_or_be_somebody_elses() -> None:
     gone = find(render({"store": {"pvc": {"keep": False}}}), "PersistentVolumeClaim")
     assert "annotations" not in gone["metadata"]
@@ -358,6 +374,8 @@ def test_backfill() -> None:
     assert job["spec"]["ttlSecondsAfterFinished"] == 60
     assert container(job)["args"] == ["glaciolake", "run", "/etc/glaciolake/config.yaml"]
     assert "activeDeadlineSeconds" not in find(render(), "Job")["spec"]
+    replaced = find(render({"backfill": {"annotations": {"a": "b"}}}), "Job")
+    assert replaced["metadata"]["annotations"] == {"a": "b"} and "annotations" not in job["metadata"]
     drained, refused = job["spec"]["podFailurePolicy"]["rules"]
     assert drained == {
         "action": "Ignore",

@@ -22,6 +22,7 @@ import trustme
 import yaml
 from distributed import Client
 from distributed.security import Security
+from distributed.system import MEMORY_LIMIT
 
 from tests.helm.chart import Object, config, container, env, find, find_all, merged, render
 
@@ -175,6 +176,8 @@ def test_every_worker_is_what_its_group_says(client: Client) -> None:
     assert set(workers) == {"pod-cpu", "pod-gpu"}
     assert workers["pod-gpu"]["resources"] == {"GPU": 1.0} and not workers["pod-cpu"]["resources"]
     assert {one["nthreads"] for one in workers.values()} == {1}
+    for one in workers.values():
+        assert one["memory_limit"] == pytest.approx(0.9 * MEMORY_LIMIT, rel=1e-6)
     assert all(address.startswith("tls://") for address in client.scheduler_info()["workers"])
 
 
