@@ -22,7 +22,7 @@ WORKDIR /build
 RUN python -m venv --without-pip /opt/glaciolake
 
 # First what others wrote: this layer is large, and stays the same while only our own code changes. Left out are
-# tests, headers, OpenVINO's drivers for Intel's GPUs and NPUs, and Arrow's network service: 170 MB nobody uses here.
+# tests, headers, OpenVINO's drivers for Intel's GPUs and NPUs, and Arrow's network service: nothing here uses them.
 COPY pyproject.toml constraints/py311.txt ./
 RUN case "$VARIANT" in \
       cpu) extras=cluster,openvino,s3 ;; \

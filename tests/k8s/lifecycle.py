@@ -51,12 +51,12 @@ def refusals(bench: Bench) -> None:
     with bench.step("an image that is not there: install fails, and the pods' events name it"):
         values = merged(parts.in_volume(), {"image": {"tag": "no-such-tag"}})
         bench.install(3, values, "--wait", "--timeout", "15s", fails=True)
-        assert "localhost/glaciolake:no-such-tag" in bench.kubectl("get", "events")
+        assert "localhost/glaciolake:no-such-tag" in bench.events()
         bench.helm(3, "uninstall", "gl", "--wait")
     with bench.step("a Secret that is not there: install fails, and the pods' events name it"):
         values = merged(parts.in_volume(), {"tls": {"existingSecret": "forgotten"}})
         bench.install(3, values, "--wait", "--timeout", "15s", fails=True)
-        assert 'secret "forgotten" not found' in bench.kubectl("get", "events")
+        assert 'secret "forgotten" not found' in bench.events()
         bench.helm(3, "uninstall", "gl", "--wait")
     with bench.step("values that contradict each other: refused before anything is made"):
         said = bench.install(3, parts.release() | {"store": {"kind": "s3"}}, fails=True)
