@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
 """The engine's empty first snapshot, always of this name, and a reference that was being written."""
+CHUNKS_PER_MANIFEST = 64
+"""Chunks along a series that one manifest lists; a commit rewrites the last manifest of an array."""
 
 
 def local_path(url: str) -> Path | None:
@@ -71,6 +74,15 @@ def storage_of(url: str) -> icechunk.Storage:
     )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where something lies: address of the store, ``lake/track`` in it, and the snapshot."""
+
+    url: str
+    path: str
+    snapshot: str
+
+
 @contextmanager
 def single_writer(url: str) -> Iterator[None]:
     """Let one process commit at a time to a local store.
@@ -110,7 +122,20 @@ def find_repository(url: str) -> icechunk.Repository | None:
         return None
     if not guarded(url, lambda: icechunk.Repository.exists(storage)):
         return None
-    return guarded(url, lambda: icechunk.Repository.open(storage))
+    return guarded(url, lambda: icechunk.Repository.open(storage, config=engine_settings()))
+
+
+def engine_settings() -> icechunk.RepositoryConfig:
+    """Set the engine up: manifests in parts, so that a commit costs the same however long a series is."""
+    every = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
+    config = icechunk.RepositoryConfig.default()
+    config.manifest = icechunk.ManifestConfig(
+        preload=icechunk.ManifestPreloadConfig(max_total_refs=0),
+        splitting=icechunk.ManifestSplittingConfig.from_dict(
+            {icechunk.ManifestSplitCondition.AnyArray(): every}
+        ),
+    )
+    return config
 
 
 def make_repository(url: str) -> icechunk.Repository:
@@ -128,7 +153,9 @@ def make_repository(url: str) -> icechunk.Repository:
             f"{url!r} holds something that is not a glaciolake store; give an empty or new folder"
         )
     try:
-        return guarded(url, lambda: icechunk.Repository.create(storage_of(url)), writing=True)
+        return guarded(
+            url, lambda: icechunk.Repository.create(storage_of(url), config=engine_settings()), writing=True
+        )
     except (icechunk.ConflictError, StoreError):
         others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
         if others is None:
@@ -173,6 +200,31 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
         if not damaged and type(error).__name__ != "PanicException":
             raise
         raise _store_error(url, error, writing=writing) from error
+
+
+def named_damage(place: Place, step: Callable[[], T], damaged: Callable[[], list[str]]) -> T:
+    """Run a step that reads pixels; where it fails, say which slices are damaged and how they are made anew.
+
+    Parameters
+    ----------
+    place
+        Where it reads.
+    step
+        What to run.
+    damaged
+        Names the slices that cannot be read; called on failure only.
+    """
+    try:
+        return step()
+    except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError, ValueError, RuntimeError) as error:
+        names = damaged()
+        if not names:
+            raise _store_error(place.url, error, writing=False) from error
+        raise StoreError(
+            f"{place.path} in store {place.url!r}: the stored pixels of {', '.join(names)} are damaged "
+            f"({_reason(error)}). 'glaciolake store repair {place.url}' marks them as lost, and the run that "
+            "made them then makes them again"
+        ) from error
 
 
 def _store_error(url: str, error: BaseException, *, writing: bool) -> StoreError:

@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 
 import numpy as np
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Written in the root's attributes; a store of another version is refused, never guessed at."""
 
 
@@ -52,6 +52,9 @@ class Variable:
         Decoded = stored * scale; None where stored and decoded are the same.
     meaning
         CF long name.
+    derived
+        Whether it is no measurement of one slice but a function of all current slices of its series, made
+        anew with every commit; see `glaciolake.catalog.store.Batch`.
     """
 
     name: str
@@ -61,8 +64,10 @@ class Variable:
     fill: float | int | None
     scale: float | None
     meaning: str
+    derived: bool = False
 
 
+TIME_UNITS = "seconds since 1970-01-01T00:00:00"
 SLICE = ("time",)
 PIXEL = ("time", "y", "x")
 
@@ -93,10 +98,23 @@ VARIABLES: tuple[Variable, ...] = (
         None,
         "share of it in radar shadow or layover",
     ),
+    Variable(
+        "wet_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline seen as lake"
+    ),
+    Variable("area_wet_m2", SLICE, "float64", "m2", np.nan, None, "lake area within the reference outline"),
     Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
     Variable("pass_id", SLICE, "str", "", None, None, "track, sensor, local day: its identity"),
     Variable("version", SLICE, "str", "", None, None, "digest of granules, model and settings"),
     Variable("granules", SLICE, "str", "", None, None, "granules it was made of"),
+    Variable(
+        "granules_created",
+        SLICE,
+        "float64",
+        TIME_UNITS,
+        np.nan,
+        None,
+        "when the newest of them was processed",
+    ),
     Variable("water_probability", PIXEL, "uint8", "1", 255, 0.004, "probability of water"),
     Variable("surface", PIXEL, "uint8", "", 255, None, "class of the pixel"),
     Variable("gamma0_vv_db", PIXEL, "int16", "dB", -32768, 0.01, "despeckled VV gamma nought"),

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, wrong
-from glaciolake.models.data import Bool, Sample, cut_centre
+from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Split
 from glaciolake.models.pairs import read_pairs
-from glaciolake.models.predict import water_probability
+from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
+from glaciolake.models.skill.intervals import Interval, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
 from glaciolake.models.skill.scores import constants
 from glaciolake.models.spec import ModelRef
-from glaciolake.models.track.folds import Trial, predict_folds
+from glaciolake.models.track.folds import Predicted, Trial, learnable, predict_folds, predict_inner
 from glaciolake.models.track.model import learned_from, read_atlas, track_function, track_probability
 from glaciolake.models.track.plan import TRACK_SPEC
 from glaciolake.models.track.planted import in_words, plant, shown
@@ -68,7 +69,7 @@ def judge_model(
     if spec.record:
         found = track_probability(samples, Record(images, atlas=atlas), ref)
     else:
-        found = [water_probability(images_of(one, spec), ref)[0] for one in samples]
+        found = _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
     learned = _learned(samples, ref)
     notes = [f"The constants are drawn from {drawn_from}."]
@@ -92,12 +93,28 @@ def judge_model(
     return Verdict(tested, wrong(audit(samples)), notes)
 
 
-def judge_recipe(
+def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Float32]:
+    """Probability (y, x) of each scene by a network of single images.
+
+    One that learned from equalised pictures gets the published ones, padding and all.
+    """
+    spec = read_spec(ref)
+    if spec.normalisation != "paper":
+        return water_probabilities([images_of(one, spec)[0] for one in samples], ref)
+    names = sorted(pair_names(pairs).items(), key=lambda item: (item[1].lake, item[1].start))
+    pictures = [read_pair(pairs, name)[0][None] / np.float32(255) for name, _ in names]
+    found = water_probabilities(pictures, ref)
+    return [cut_centre(one, sample.water.shape) for one, sample in zip(found, samples, strict=True)]
+
+
+def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, and how far
     data: tuple[list[Sample], Images],
     split: Split,
     recipes: Sequence[TrackRecipe],
     cache: Path,
     begin: Callable[[str], Say] = lambda name: lambda step, steps, loss: None,
+    *,
+    intervals: bool = False,
 ) -> Verdict:
     """Train with each recipe on the folds of a split, and score out of fold.
 
@@ -113,6 +130,8 @@ def judge_recipe(
         Folder of finished folds.
     begin
         See `track.folds.predict_folds`.
+    intervals
+        Whether to train also what calibrates intervals of areas, with the first recipe.
     """
     samples, images = data
     per_seed = []
@@ -121,9 +140,25 @@ def judge_recipe(
         per_seed.append(predict_folds(samples, split, trial, begin))
     parts = [one.fold for one in per_seed[0]]
     tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
+    if intervals:
+        trial = Trial(images, recipes[0], TRACK_SPEC, cache)
+        inner = predict_inner(samples, split, trial, begin)
+        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
     return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _intervals(split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted]) -> list[Interval] | None:
+    """Intervals of each tested scene; labels that a training part itself contradicts calibrate nothing."""
+    if not inner:
+        return None
+    doubted = []
+    for one in outer:
+        kept = {*map(id, learnable(one.fold.train))}
+        doubted.append(frozenset(id(sample) for sample in one.fold.train if id(sample) not in kept))
+    pairs = [[(one.fold, one.probabilities) for one in found] for found in (outer, inner)]
+    return interval_folds(split, pairs[0], pairs[1], doubted)
 
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:

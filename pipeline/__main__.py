@@ -10,6 +10,7 @@ import typer
 
 from glaciolake.pipeline.cli_catalog import catalog_app
 from glaciolake.pipeline.cli_evaluate import evaluate
+from glaciolake.pipeline.cli_export import export
 from glaciolake.pipeline.cli_labels import labels_app
 from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
@@ -34,6 +35,7 @@ app.add_typer(catalog_app)
 app.add_typer(simulate_app)
 app.command()(series)
 app.command()(plot)
+app.command()(export)
 app.command()(evaluate)
 app.add_typer(labels_app)
 app.command()(train)

@@ -91,6 +91,10 @@ class RunConfig(BaseModel):
         le=4096,
         description="Slices written together: more is quicker, a crash redoes more.",
     )
+    new_generation: bool = Field(
+        default=False,
+        description="Whether a series of another network or settings may get a second generation beside it.",
+    )
     cluster: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
 
     @model_validator(mode="after")

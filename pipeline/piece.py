@@ -27,6 +27,7 @@ from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
+from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +159,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
             recipe.config.rules,
             beyond_px(recipe.lake.outline, piece.grid),
         )
-        slices = pack(piece, ready, water, measure(water, ready.shadow, target))
+        found = measure(water, ready.shadow, target)
+        slices = pack(piece, ready, water, found.assign(within_outline(found["surface"], target)))
     seconds += time.perf_counter() - begun
     logger.info(
         "done series=%s/%s slices=%d failed=%d seconds=%.2f",
@@ -255,7 +257,7 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     water
         Probability (time, y, x), 0 to 1 (1), float32, NaN is unknown.
     found
-        Of `measure`.
+        Of `measure`, and of `within_outline`.
 
     Returns
     -------
@@ -267,12 +269,16 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
         np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
     )
     packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
-    for name in METRICS:
+    for name in (*METRICS, *WITHIN):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
     packed["pass_id"] = ("time", _text(one.id for one in ready.passes))
     packed["version"] = ("time", _text(slice_version(one, piece.header) for one in ready.passes))
     packed["granules"] = ("time", _text(" ".join(g.name for g in one.granules) for one in ready.passes))
+    created = [
+        max((_seconds(g.created) for g in one.granules if g.created), default=np.nan) for one in ready.passes
+    ]
+    packed["granules_created"] = ("time", np.array(created, dtype="float64"))
     packed["surface"] = (("time", "y", "x"), found["surface"].values)
     packed["water_probability"] = (("time", "y", "x"), pack_probability(water.values))
     packed["gamma0_vv_db"] = (("time", "y", "x"), pack_db(ready.power["vv"].values))

@@ -132,7 +132,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
         for name, entry in one.withheld.items():
             summary.failed[f"{header.lake}/{header.track}/{name}"] = entry["reason"]
         if one.withheld:
-            store.commit(Batch(header, None, one.withheld))
+            store.commit(Batch(header, None, one.withheld, new_generation=config.new_generation))
     return store, plan, summary
 
 
@@ -172,7 +172,7 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
     try:
         for piece, outcome in outcomes(client, plan):
             one, count, writer = series[outcome.header.lake, outcome.header.track]
-            writer.add(piece, outcome)
+            writer.add(outcome)
             _count(one, count, summary, outcome)
             count.n_new += len(piece.passes) - len(outcome.failed)
             done += len(piece.passes)
