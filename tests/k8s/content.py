@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from glaciolake.catalog.store import open_lake
+from glaciolake import open_lake
 from glaciolake.pipeline.overview import store_overview
 
 Content = dict[tuple[str, str], xr.Dataset]
