@@ -19,7 +19,9 @@ def content(url: str) -> Content:
 def n_slices(url: str) -> int:
     """Slices stored so far, all lakes and tracks together."""
     store = glaciolake.open_store(url)
-    return sum(store.open_lake(lake, track).sizes["time"] for lake, tracks in store.lakes.items() for track in tracks)
+    return sum(
+        store.open_lake(lake, track).sizes["time"] for lake, tracks in store.lakes.items() for track in tracks
+    )
 
 
 def compare(one: Content, other: Content) -> int:
