@@ -37,7 +37,7 @@ class LakeState(IntEnum):
     WINDY = 4
     SHADOWED = 5
     INCOMPLETE = 6
-    UNKNOWN = 7
+    UNKNOWN = 255
 
 
 class Surface(IntEnum):
@@ -137,7 +137,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("lake_vv_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VV there, 1 sigma"),
     Variable("lake_vh_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VH there, 1 sigma"),
     Variable("land_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the land around the lake"),
-    Variable("state", SLICE, "uint8", "", None, None, "state of the lake's surface", derived=True),
+    Variable("state", SLICE, "uint8", "", 255, None, "state of the lake's surface", derived=True),
     Variable(
         "ice_probability",
         SLICE,
@@ -225,8 +225,9 @@ def attributes(variable: Variable) -> dict[str, object]:
         found["flag_masks"] = [int(flag) for flag in Flag]
         found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)
     if variable.name == "state":
-        found["flag_values"] = [int(one) for one in LakeState]
-        found["flag_meanings"] = " ".join(one.name.lower() for one in LakeState)
+        states = [one for one in LakeState if one is not LakeState.UNKNOWN]
+        found["flag_values"] = [int(one) for one in states]
+        found["flag_meanings"] = " ".join(one.name.lower() for one in states)
     if variable.name == "surface":
         classes = [one for one in Surface if one is not Surface.UNKNOWN]
         found["flag_values"] = [int(one) for one in classes]

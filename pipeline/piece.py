@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from rasterio.errors import RasterioError
 
-from glaciolake.catalog.granule import Band
 from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
@@ -26,7 +25,7 @@ from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
-from glaciolake.pipeline.state_levels import LEVELS, surface_levels, zones_of
+from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
 from glaciolake.pipeline.unsure import UNSURE, area_unsure
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
@@ -34,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 READ_ERRORS = (UnreadableGranule, RasterioError, RuntimeError, OSError)
 """What the three readers raise of a file: ours the first, odc-stac the second, stackstac the third."""
-STATE_BANDS: tuple[Band, ...] = ("vv", "vh")
-"""What tells ice from water, beside the network's own bands; those that were not recorded are left out."""
 ATTEMPTS = 2
 """Times a piece is read again when no single pass of it is at fault: the network stumbled."""
 
@@ -203,7 +200,7 @@ def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
     cube = open_cube(
         passes,
         piece.grid,
-        bands=tuple(dict.fromkeys((*bands, *STATE_BANDS))),
+        bands=tuple(dict.fromkeys((*bands, *BANDS))),
         slices_per_chunk=len(passes),
         backend=piece.recipe.config.backend,
     )
@@ -271,17 +268,16 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     Returns
     -------
     xr.Dataset
-        Every variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since 1970, UTC.
+        Every measured variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since
+        1970, UTC.
     """
     times = [pack_seconds(one.time) for one in ready.passes]
     winter = frozen_season(
         np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
     )
-    packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
+    packed = xr.Dataset(ready.levels.data_vars, {"time": ("time", np.array(times, dtype="int64"))})
     for name in (*METRICS, *WITHIN, *UNSURE):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
-    for name in LEVELS:
-        packed[name] = ("time", ready.levels[name].values)
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
     packed["pass_id"] = ("time", pack_text(one.id for one in ready.passes))
     packed["version"] = ("time", pack_text(slice_version(one, piece.header) for one in ready.passes))

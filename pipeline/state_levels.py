@@ -9,11 +9,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from glaciolake.catalog.granule import Band
 from glaciolake.pipeline.packing import LOWEST_POWER
 
 Bool = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
 
+BANDS: tuple[Band, ...] = ("vv", "vh")
+"""What tells ice from water; those that were not recorded are left out."""
 LEVELS = ("lake_vv_db", "lake_vh_db", "lake_vv_spread_db", "lake_vh_spread_db", "land_vv_db")
 SHORE_M = (60.0, 30.0, 0.0)
 """How far from the shore the lake's pixels lie: the first that leaves `FEWEST_PX`, else the last."""
@@ -73,7 +76,7 @@ def surface_levels(power: xr.Dataset, zones: Zones) -> xr.Dataset:
         the band was not recorded.
     """
     found = {"land_vv_db": _quantile(_seen_db(power["vv"].values, zones.land), 0.5)}
-    for band in ("vv", "vh"):
+    for band in BANDS:
         if band in power:
             lake_db = _seen_db(power[band].values, zones.lake)
         else:
