@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -48,7 +49,7 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
             _check(client, config)
             yield client
     else:
-        with _client_of(_address(config), config) as client:
+        with _quiet_loss(), _client_of(_address(config), config) as client:
             _check(client, config)
             check_versions(client.get_versions(packages=[PACKAGE]))
             yield client
@@ -76,6 +77,23 @@ def _client_of(address: str, config: ClusterConfig) -> Client:
         f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is "
         "open, or leave the scheduler out to use this machine"
     )
+
+
+@contextmanager
+def _quiet_loss() -> Iterator[None]:
+    """Keep Dask's tracebacks of a scheduler that was lost from the user: `Crew` says it in a sentence."""
+    log = logging.getLogger("distributed.client")
+
+    def matters(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        lost = isinstance(error, OSError | CancelledError) or "Failed to reconnect" in str(record.msg)
+        return not lost
+
+    log.addFilter(matters)
+    try:
+        yield
+    finally:
+        log.removeFilter(matters)
 
 
 def _made(make: Callable[[], Client]) -> Client:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
 from glaciolake.models.skill.intervals import Intervals, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
-from glaciolake.models.skill.scores import constants
+from glaciolake.models.skill.scores import constants, listed
 from glaciolake.models.spec import ModelRef
 from glaciolake.models.track.folds import Predicted, Trial, learnable, predict_folds, predict_inner
 from glaciolake.models.track.model import learned_from, read_atlas, track_function, track_probability
@@ -27,6 +28,7 @@ from glaciolake.models.track.plan import TRACK_SPEC
 from glaciolake.models.track.planted import in_words, plant, shown
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import CHANNELS, Images, Key, Page, Record, channels_of
+from glaciolake.models.track.registry import registry_frames
 from glaciolake.models.track.train import Say
 from glaciolake.models.weights import card, read_spec, shipped
 
@@ -42,6 +44,32 @@ class Verdict:
     tested: Tested
     suspected: Suspected
     notes: list[str] = field(default_factory=list)
+
+
+class Data(NamedTuple):
+    """Labelled scenes, and what may be known beside them.
+
+    Attributes
+    ----------
+    samples
+        By lake and time.
+    images
+        All images by lake and track.
+    registry
+        Lake to the outline (256, 256) of a registry.
+    """
+
+    samples: list[Sample]
+    images: Images
+    registry: Mapping[str, Bool]
+
+
+def read_data(
+    pairs: Path, chips: Path | None, atlas: Mapping[Key, Page], clip_db: tuple[float, float]
+) -> Data:
+    """Read labelled pairs, images and the registry's outlines; parameters and errors as of `read_pairs`."""
+    samples, images = read_pairs(pairs, chips, atlas, clip_db)
+    return Data(samples, images, {} if chips is None else registry_frames(chips))
 
 
 def judge_model(
@@ -65,12 +93,11 @@ def judge_model(
         of its training labels; where that is nothing, the other dates of the folder itself.
     """
     spec, atlas = read_spec(ref), read_atlas(ref)
-    samples, images = read_pairs(pairs, chips, atlas, spec.clip_db)
-    if spec.record:
-        found = track_probability(samples, Record(images, atlas=atlas), ref)
-    else:
-        found = _of_images(pairs, samples, ref)
+    samples, images, registry = read_data(pairs, chips, atlas, spec.clip_db)
+    record = Record(images, atlas=atlas, registry=registry)
+    found = track_probability(samples, record, ref) if spec.record else _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
+    blind |= listed(registry, samples)
     learned = _learned(samples, ref)
     notes = [f"The constants are drawn from {drawn_from}."]
     if learned is None:
@@ -88,7 +115,7 @@ def judge_model(
             + ("the folder of chips lacks theirs." if chips else "no folder of chips was given (--raw).")
         )
     if spec.record == CHANNELS:
-        notes += _events(samples, Record(images, atlas=atlas), ref)
+        notes += _events(samples, record, ref)
     tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
     return Verdict(tested, wrong(audit(samples)), notes)
 
@@ -108,7 +135,7 @@ def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Fl
 
 
 def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, and how far
-    data: tuple[list[Sample], Images],
+    data: Data,
     split: Split,
     recipes: Sequence[TrackRecipe],
     cache: Path,
@@ -121,7 +148,7 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     Parameters
     ----------
     data
-        Labelled scenes, and all images by lake and track.
+        Of `read_data`.
     split
         See `folds`.
     recipes
@@ -133,18 +160,19 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     intervals
         Whether to train also what calibrates intervals of areas, with the first recipe.
     """
-    samples, images = data
+    samples, images, registry = data
     per_seed, suspected = [], wrong(audit(samples))
     for recipe in recipes:
-        trial = Trial(images, recipe, TRACK_SPEC, cache)
+        trial = Trial(images, recipe, TRACK_SPEC, cache, registry)
         per_seed.append(predict_folds(samples, split, trial, begin))
     parts = [one.fold for one in per_seed[0]]
     tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
     if intervals:
-        trial = Trial(images, recipes[0], TRACK_SPEC, cache)
+        trial = Trial(images, recipes[0], TRACK_SPEC, cache, registry)
         inner = predict_inner(samples, split, trial, begin)
         wrong_ones = frozenset(id(one) for one in samples if (one.lake, one.start) in suspected)
         tested = replace(tested, intervals=_intervals(split, per_seed[0], inner, wrong_ones))
+    tested = replace(tested, constants=tested.constants | listed(registry, tested.samples))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
     return Verdict(tested, suspected, notes)

@@ -104,13 +104,12 @@ def _of_splits(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from glaciolake.models.folds import check_split
-    from glaciolake.models.pairs import read_pairs
-    from glaciolake.models.pairs_evaluation import judge_recipe
+    from glaciolake.models.pairs_evaluation import judge_recipe, read_data
     from glaciolake.models.track.plan import TRACK_SPEC
     from glaciolake.models.track.recipe import TrackRecipe
 
     names = [check_split(name.strip()) for name in splits]
-    data = read_pairs(*folders, {}, TRACK_SPEC.clip_db)
+    data = read_data(*folders, {}, TRACK_SPEC.clip_db)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
     cache = out.with_name(f"{out.name}-folds")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -13,16 +13,16 @@ from zipfile import BadZipFile
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, probability_key, wrong
-from glaciolake.models.data import Float32, Sample
+from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, Split, folds, inner_folds, leaks
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.planted import Counts, plant
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than
+from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than, registered
 from glaciolake.models.track.train import Say, as_function, predict_track, train_track
 
-FORM = 5
+FORM = 6
 """Raised when the same recipe no longer makes the same network, so that older folds are not taken for it."""
 INNER = "inner"
 """Begins the names of files of `predict_inner`."""
@@ -60,12 +60,15 @@ class Trial:
         What it sees.
     cache
         Folder of finished folds; one that fits data, split and recipe is taken as it is.
+    registry
+        Outlines of lakes, see `registry.registry_frames`.
     """
 
     images: Images
     recipe: TrackRecipe
     spec: ModelSpec
     cache: Path
+    registry: Mapping[str, Bool] = field(default_factory=dict)
 
 
 def predict_folds(
@@ -210,15 +213,16 @@ def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool =
     # In ``forward`` training looks at all images older than the test, also at those after a date: held to
     # what is older than each date, early ones have no statistics to speak of (IoU 0.924 instead of 0.926).
     known = older_than(trial.images, first) if causal else trial.images
-    network = as_function(train_track(learned, Record(known, labels=kept), trial.spec, trial.recipe, say))
-    record = Record(trial.images, labels=kept, causal=causal)
+    taught = Record(known, labels=kept, registry=trial.registry)
+    network = as_function(train_track(learned, taught, trial.spec, trial.recipe, say))
+    record = Record(trial.images, labels=kept, registry=trial.registry, causal=causal)
     found = Predicted(fold, [], [])
     for number, one in enumerate(fold.test):
         seen = channels_of(one, record, trial.spec)
         if fold.quarter is not None:
             # Outlines of the tested quarter are labels of the test, and no label there was ever learned from:
             # told the place, networks have learned that this corner holds no lake (IoU 0.35).
-            seen = forget_place(seen)
+            seen = forget_place(seen, registered(one, record))
         found.probabilities.append(predict_track([network], seen))
         if events and fold.quarter is None:  # a part of a lake tells nothing of what became of the lake
             found.planted.append(plant(one, seen, lambda x: predict_track([network], x), seed=number))
@@ -245,4 +249,6 @@ def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())
     for key, rows in sorted(trial.images.items()):
         digest.update(f"{key}{[start for start, _ in rows]}".encode())
+    for lake, frame in sorted(trial.registry.items()):
+        digest.update(lake.encode() + frame.tobytes())
     return digest.hexdigest()[:16]

@@ -25,6 +25,7 @@ from glaciolake.models.track.log import Log
 from glaciolake.models.track.model import Memory, draw_atlas, save_track_model
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import CHANNELS, Record
+from glaciolake.models.track.registry import registry_frames
 from glaciolake.models.track.train import Say, train_track
 from glaciolake.models.weights import digest
 
@@ -78,7 +79,8 @@ def train_plan(
     if lost := sorted({lake for lake, _ in images} - set(places)):
         raise ModelError(f"no chip of {', '.join(lost)} in {plan.raw}, so their place is unknown; add them")
     plan.out.mkdir(parents=True, exist_ok=True)
-    record, fold = Record(images, labels=kept), Fold("all", kept, [])
+    record = Record(images, labels=kept, registry=registry_frames(plan.raw))
+    fold = Fold("all", kept, [])
     networks = []
     for number in range(plan.members):
         recipe = plan.recipe.model_copy(update={"seed": plan.recipe.seed + number})

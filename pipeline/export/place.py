@@ -14,6 +14,9 @@ import fsspec
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.pipeline.errors import PipelineError
 
+OBJECT_STORES = {"s3", "gs", "gcs", "abfs", "az", "memory"}
+"""They have no folders: asked for one, some make a bucket out of a name that was mistyped."""
+
 
 class Place:
     """A folder for exports.
@@ -48,6 +51,20 @@ class Place:
     def exists(self, name: str) -> bool:
         """Whether something of that name lies there."""
         return bool(self._guarded(lambda: self._files.exists(self._path(name))))
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a file; None where there is none."""
+        if not self.exists(name):
+            return None
+        return bytes(self._guarded(lambda: self._files.cat_file(self._path(name))))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of what lies there, or in one of its folders, sorted; none where it is not there."""
+        at = self._path(folder) if folder else self._root
+        if not self._guarded(lambda: self._files.isdir(at)):
+            return []
+        found = self._guarded(lambda: self._files.ls(at, detail=False))
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
 
     def check_free(self, names: Sequence[str], *, overwrite: bool) -> None:
         """Refuse to write over anything, unless that is asked for.
@@ -97,7 +114,8 @@ class Place:
             at = self._path(name)
             if file != built:
                 at = f"{at}/{file.relative_to(built).as_posix()}"
-            self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
+            if not OBJECT_STORES & set(_protocols(self._files)):
+                self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
             self._files.put_file(str(file), at)
 
     def _path(self, name: str) -> str:

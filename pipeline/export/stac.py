@@ -94,7 +94,8 @@ def collection_of(product: Product, items: list[dict[str, Any]]) -> dict[str, An
         **({"assets": assets} if assets else {}),
         **_item_assets(product),
         "links": [
-            {"rel": "root", "href": "./collection.json", "type": pystac.MediaType.JSON},
+            {"rel": "root", "href": "../catalog.json", "type": pystac.MediaType.JSON},
+            {"rel": "parent", "href": "../catalog.json", "type": pystac.MediaType.JSON},
             {"rel": "license", "href": TERMS, "title": "Terms of the Copernicus Sentinel data"},
             *model_links(product, "../"),
             *(

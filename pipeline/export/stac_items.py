@@ -16,7 +16,7 @@ from shapely import transform as map_coordinates
 from shapely.geometry import Polygon, box
 from shapely.geometry.polygon import orient
 
-from glaciolake.catalog.store_layout import SIMULATED_SOURCE
+from glaciolake.catalog.store_header import SIMULATED_SOURCE
 from glaciolake.catalog.variables import BY_NAME, SLICE, Surface, Variable
 from glaciolake.pipeline.export.cog import cog_name, pixel_variables
 from glaciolake.pipeline.export.product import Product
@@ -130,7 +130,7 @@ def _shared_properties(series: xr.Dataset) -> dict[str, Any]:
 
 def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "datetime": f"{pd.Timestamp(one['time'].values):{TIME_FORMAT}}",
+        "datetime": f"{pd.Timestamp(one['time'].values[()]):{TIME_FORMAT}}",
         "platform": f"sentinel-1{pass_id.split('_')[1][-1].lower()}",
     }
     for name in one.data_vars:
@@ -141,7 +141,7 @@ def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
             told[f"glaciolake:{name}"] = str(value)
         elif np.issubdtype(value.dtype, np.datetime64):
             if not np.isnat(value):
-                told[f"glaciolake:{name}"] = f"{pd.Timestamp(value):{TIME_FORMAT}}"
+                told[f"glaciolake:{name}"] = f"{pd.Timestamp(value[()]):{TIME_FORMAT}}"
         elif np.issubdtype(value.dtype, np.integer):
             told[f"glaciolake:{name}"] = int(value)
         elif np.isfinite(value):  # JSON has no NaN; what is absent was not measured
@@ -153,8 +153,9 @@ def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
 def _links(product: Product, one: xr.Dataset) -> list[dict[str, str]]:
     """To the collection, to the granules it was made of, and to the network."""
     home = [
-        {"rel": rel, "href": "../collection.json", "type": pystac.MediaType.JSON}
-        for rel in ("root", "parent", "collection")
+        {"rel": "root", "href": "../../catalog.json", "type": pystac.MediaType.JSON},
+        {"rel": "parent", "href": "../collection.json", "type": pystac.MediaType.JSON},
+        {"rel": "collection", "href": "../collection.json", "type": pystac.MediaType.JSON},
     ]
     simulated = product.series.attrs["source"] == SIMULATED_SOURCE
     sources = [

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from glaciolake.catalog.store import Batch, Store
-from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, PIXEL, Surface
 from glaciolake.models.weights import DEFAULT_MODEL, card
 from glaciolake.pipeline.packing import pack_db, pack_probability
@@ -74,6 +74,7 @@ def _packed(series: xr.Dataset) -> xr.Dataset:
     }
     for name, values in pixels.items():
         packed[name] = (PIXEL, values)
+    packed["granules_created"] = ("time", np.where(np.arange(len(seconds)) % 2, np.nan, seconds + 86_400.5))
     for name, variable in BY_NAME.items():
         if variable.dims != PIXEL and name in series:
             dtype = object if variable.dtype == "str" else variable.dtype
