@@ -153,8 +153,8 @@ def _intervals(about: Mapping[str, Any] | None) -> str:
     text = (
         f"{100 * about['level']:.0f} % interval of an area: found area plus and minus {about['factor']:.2f} "
         "times the sum of p(1 - p) over the pixels of the lake and around it. The factor is the conformal "
-        f"quantile over {about['scenes']} scenes, each read by a network that had learned from older ones alone. "
-        f"Forward in time, each year calibrated on older ones: {words}."
+        f"quantile over {about['scenes']} scenes, each read by a network that had learned from older ones "
+        f"alone. Forward in time, each year calibrated on older ones: {words}."
     )
     return "\n## Intervals\n\n" + fill(text, 108) + "\n"
 
