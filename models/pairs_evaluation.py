@@ -16,6 +16,7 @@ from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Fold, Split
 from glaciolake.models.pairs import read_pairs
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
 from glaciolake.models.skill.intervals import Intervals, interval_folds
@@ -194,11 +195,16 @@ def _intervals(
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:
     """Say what a track network makes of events painted into the scenes."""
-    spec, predict = read_spec(ref), track_function(ref)
-    counts = [
-        plant(one, channels_of(one, record, spec), predict, seed=number, threshold=spec.threshold)
-        for number, one in enumerate(samples)
-    ]
+    spec, network = read_spec(ref), track_function(ref)
+    counts = []
+    for number, one in enumerate(samples):
+        outline = record.outline_of(one)
+
+        def predict(channels: Float32, outline: Bool = outline) -> Float32:
+            return own_lake(network(channels), outline, spec.threshold)
+
+        seen = channels_of(one, record, spec)
+        counts.append(plant(one, seen, predict, seed=number, threshold=spec.threshold))
     return [in_words(events)] if (events := shown(counts)) else []
 
 

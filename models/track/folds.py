@@ -16,6 +16,7 @@ from glaciolake.models.audit.labels import audit, probability_key, wrong
 from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, Split, folds, inner_folds, leaks
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.planted import Counts, plant
 from glaciolake.models.track.recipe import TrackRecipe
@@ -223,9 +224,14 @@ def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool =
             # Outlines of the tested quarter are labels of the test, and no label there was ever learned from:
             # told the place, networks have learned that this corner holds no lake (IoU 0.35).
             seen = forget_place(seen, registered(one, record))
-        found.probabilities.append(predict_track([network], seen))
+        outline = record.outline_of(one)
+
+        def predict(channels: Float32, outline: Bool = outline) -> Float32:
+            return own_lake(predict_track([network], channels), outline)
+
+        found.probabilities.append(predict(seen))
         if events and fold.quarter is None:  # a part of a lake tells nothing of what became of the lake
-            found.planted.append(plant(one, seen, lambda x: predict_track([network], x), seed=number))
+            found.planted.append(plant(one, seen, predict, seed=number))
     return found
 
 

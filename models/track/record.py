@@ -95,6 +95,13 @@ class Record:
     registry: Mapping[str, Bool] = field(default_factory=dict)
     causal: bool = False
 
+    def outline_of(self, sample: Sample) -> Bool:
+        """Outline (y, x) of the registry in the frame of a scene; nowhere True where it has none."""
+        frame = self.registry.get(sample.lake)
+        if frame is None:
+            return np.zeros(sample.water.shape, bool)
+        return cut_centre(frame, sample.water.shape)
+
 
 def read_images(chips: Path) -> Images:
     """Read every published chip of a folder, labelled or not; see `images_of`."""
@@ -276,8 +283,7 @@ def _outline(sample: Sample, record: Record, days: float) -> Float32 | float:
 
 def registered(sample: Sample, record: Record) -> Float32 | None:
     """Outline (y, x) of the registry, 0 or 1, in the frame of a scene; None where it has none."""
-    frame = record.registry.get(sample.lake)
-    return None if frame is None else cut_centre(frame, sample.water.shape).astype(np.float32)
+    return record.outline_of(sample).astype(np.float32) if sample.lake in record.registry else None
 
 
 def fitted(power: Float32, shape: tuple[int, ...]) -> Float32:

@@ -13,6 +13,7 @@ from shapely.geometry import box
 
 from glaciolake.catalog.lakes import load_lakes
 from glaciolake.models.data import PAIR_SIDE_PX
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.skill.scores import LISTED, listed
 from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, channels_of, forget_place
 from glaciolake.models.track.registry import elsewhere, moved, registry_frames
@@ -119,3 +120,21 @@ def test_the_registry_is_a_constant_to_beat() -> None:
 
     assert listed({"another": frame}, test) == {}
     assert [mask.all() for mask in listed({test[0].lake: frame}, test)[LISTED]] == [True, True]
+
+
+def test_water_of_another_lake_is_taken_out_and_nothing_else() -> None:
+    probability = np.zeros((20, 30), np.float32)
+    probability[2:8, 2:8] = 0.9  # reaches the outline with a corner
+    probability[12:18, 20:28] = 0.8  # does not
+    probability[0, 29] = np.nan
+    probability[14, 2] = 0.4  # is no water
+    outline = np.zeros((20, 30), bool)
+    outline[7:11, 7:11] = True
+
+    found = own_lake(probability, outline)
+
+    expected = probability.copy()
+    expected[12:18, 20:28] = 0
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(own_lake(probability, np.zeros_like(outline)), probability)
+    assert found.dtype == np.float32
