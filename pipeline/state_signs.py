@@ -66,7 +66,7 @@ class Look(NamedTuple):
 
 WINDY = Look((4.5, 2.2), (1.2, 1.2), (0.0, 0.8), (0.0, 0.8))
 FREEZING = Look((1.8, 2.2), (3.2, 1.9), (1.0, 0.8), (1.3, 0.8))
-FROZEN = Look((3.5, 2.5), (5.5, 2.2), (0.3, 0.8), (-0.1, 0.6))
+FROZEN = Look((3.5, 2.5), (5.5, 2.2), (0.2, 0.6), (-0.1, 0.6))
 THAWING = Look((1.6, 2.6), (3.0, 2.0), (0.9, 0.8), (1.2, 0.8))
 """Rounded from simulated slices of other sites, seeds and years than those that are scored, and widened; VV
 by what real tracks show. Ice returns more VH as a volume, wind hardly; a partly frozen lake is uneven."""
