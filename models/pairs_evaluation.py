@@ -16,7 +16,7 @@ from glaciolake.models.chips import read_chips
 from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
 from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import images_of
-from glaciolake.models.folds import Split
+from glaciolake.models.folds import Fold, Split
 from glaciolake.models.pairs import read_pairs
 from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import water_probabilities
@@ -205,12 +205,12 @@ def _intervals(
     """Intervals of each tested scene; labels that a training part itself contradicts calibrate nothing."""
     if not inner:
         return None
-    doubted = []
-    for one in outer:
-        kept = {*map(id, learnable(one.fold.train))}
-        doubted.append(frozenset(id(sample) for sample in one.fold.train if id(sample) not in kept))
+
+    def doubt(fold: Fold) -> frozenset[int]:
+        return frozenset(map(id, fold.train)) - frozenset(map(id, learnable(fold.train)))
+
     pairs = [[(one.fold, one.probabilities) for one in found] for found in (outer, inner)]
-    return interval_folds(split, pairs[0], pairs[1], doubted, wrong_ones)
+    return interval_folds(split, pairs[0], pairs[1], doubt, wrong_ones)
 
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:

@@ -31,11 +31,13 @@ class SeriesWriter:
         self._store = store
         self._config = plan.recipe.config
         self._header = plan.header
-        self._gathered: list[Outcome] = []
-        recipe = plan.recipe
         self._derive = partial(
-            derive, lake=recipe.lake, rules=recipe.config.rules, factor=interval_factor(recipe.ref)
+            derive,
+            lake=plan.recipe.lake,
+            rules=self._config.rules,
+            factor=interval_factor(plan.recipe.ref),
         )
+        self._gathered: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
         """Take a piece's result; write when enough has been gathered."""

@@ -19,7 +19,8 @@ from glaciolake.catalog.variables import Flag
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-COMPARABLE = ("visible_fraction", "area_corrected_m2", "area_lower_90_m2", "area_upper_90_m2")
+CORRECTED = ("area_corrected_m2", "area_lower_90_m2", "area_upper_90_m2")
+COMPARABLE = ("visible_fraction", *CORRECTED)
 NEEDED = ("area_m2", "valid_fraction", "wet_fraction", "flags", "area_unsure_m2", "terrain_mask")
 LEAST_DATES = 3
 """Open-water slices before a date, from which its track's record is believed."""

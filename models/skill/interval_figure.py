@@ -47,7 +47,10 @@ def intervals_figure(judged: Sequence[Judged]) -> Figure | None:
     for one, (left, right) in zip(judged, grid, strict=True):
         _levels(left, one)
         _scenes(right, one)
-    title(figure, f"Do the intervals hold the labelled areas? Right: at {LEVEL:.0%}, percent of the label")
+    title(
+        figure,
+        f"Do the intervals hold the labelled areas? Right: at {100 * LEVEL:.0f} %, percent of the label",
+    )
     legend(figure, _key())
     return figure
 

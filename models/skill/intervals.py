@@ -10,7 +10,7 @@ assumed, only that new scenes err like the calibrating ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
-from glaciolake.models.folds import Fold, Split, calibrating
+from glaciolake.models.folds import Fold, Split, calibrating, leaks
 from glaciolake.models.skill.scores import SEASONAL, constants
 
 LEVEL = 0.9
@@ -63,11 +63,15 @@ class Intervals(NamedTuple):
     factor, n
         What the unsure area is multiplied with for a network that has learned from all labels, and the scenes
         that say so: every one that was tested out of fold, in ``forward`` those of the inner folds too.
+    earlier
+        In ``forward`` the scenes of the years before the test that have calibrating ones before them, each
+        year by what is older; else empty.
     """
 
     each: list[Interval]
     factor: float
     n: int
+    earlier: list[tuple[Sample, Interval]]
 
 
 class Said(NamedTuple):
@@ -164,7 +168,7 @@ def interval_folds(
     split: Split,
     outer: Sequence[tuple[Fold, Sequence[Float32]]],
     inner: Sequence[tuple[Fold, Sequence[Float32]]],
-    doubted: Sequence[frozenset[int]],
+    doubt: Callable[[Fold], frozenset[int]],
     wrong: frozenset[int] = frozenset(),
 ) -> Intervals | None:
     """Give each tested scene of a split its intervals, calibrated within the training part of its fold.
@@ -177,8 +181,8 @@ def interval_folds(
         Folds of the split with the probabilities (y, x) of their tests.
     inner
         The same of `folds.inner_folds`.
-    doubted
-        Per outer fold, ``id`` of the scenes of its training part whose label contradicts the others there.
+    doubt
+        Gives ``id`` of the scenes of a fold's training part whose label contradicts the others there.
     wrong
         ``id`` of the scenes whose label contradicts all others; they say nothing of the factor for later use.
 
@@ -198,19 +202,39 @@ def interval_folds(
         [said_of(fold.train, fold.test, frames) for fold, frames in some] for some in (outer, inner)
     )
     found: list[Interval] = []
-    for (part, _), tested, doubt in zip(outer, said_outer, doubted, strict=True):
+    for (part, _), tested in zip(outer, said_outer, strict=True):
+        doubted = doubt(part)
         pool = [
             (said_inner[number][i], inner[number][0].test[i])
             for number, at in calibrating(part, [fold for fold, _ in inner], split)
             for i in at
-            if id(inner[number][0].test[i]) not in doubt
+            if id(inner[number][0].test[i]) not in doubted
         ]
         found += _given(list(zip(tested, part.test, strict=True)), pool)
     later = [*zip(outer, said_outer, strict=True)]
     later += zip(inner, said_inner, strict=True) if split == "forward" else ()
     known = [row for (fold, _), said in later for row in zip(said, fold.test, strict=True)]
     known = [(one, sample) for one, sample in known if id(sample) not in wrong]
-    return Intervals(found, conformal_quantile(scores_of(known)[0]), len(known))
+    years = list(zip([fold for fold, _ in inner], said_inner, strict=True)) if split == "forward" else []
+    earlier = _earlier(years, doubt)
+    return Intervals(found, conformal_quantile(scores_of(known)[0]), len(known), earlier)
+
+
+def _earlier(
+    years: Sequence[tuple[Fold, list[Said]]], doubt: Callable[[Fold], frozenset[int]]
+) -> list[tuple[Sample, Interval]]:
+    """Each year but the first, calibrated on the years before it, whose networks are older still."""
+    found: list[tuple[Sample, Interval]] = []
+    for number, (fold, said) in enumerate(years[1:], 1):
+        if known := leaks(fold, "forward"):
+            raise ModelError(f"split 'forward', year {fold.name!r} leaks: {'; '.join(known[:3])}")
+        doubted = doubt(fold)
+        pool = [
+            row for older, own in years[:number] for row in zip(own, older.test, strict=True)
+            if id(row[1]) not in doubted
+        ]  # fmt: skip
+        found += zip(fold.test, _given(list(zip(said, fold.test, strict=True)), pool), strict=True)
+    return found
 
 
 def _given(tested: Sequence[tuple[Said, Sample]], pool: Sequence[tuple[Said, Sample]]) -> list[Interval]:

@@ -144,18 +144,17 @@ def _intervals(about: Mapping[str, Any] | None) -> str:
     """Section on the intervals of areas; empty where none were calibrated."""
     if about is None:
         return ""
-    held = about["held_forward"]
     words = "; ".join(
-        f"{name} labels: {100 * one['own_coverage']:.0f} % of {one['n']} held, median width "
-        f"{one['own_width_percent']:.1f} % (the season's constant: {100 * one['blind_coverage']:.0f} %, "
-        f"{one['blind_width_percent']:.1f} %)"
-        for name, one in held.items()
+        f"{name} labels of {one['years']}: {100 * one['own_coverage']:.0f} % of {one['n']} held, median "
+        f"width {one['own_width_percent']:.1f} % (the season's constant: "
+        f"{100 * one['blind_coverage']:.0f} %, {one['blind_width_percent']:.1f} %)"
+        for name, one in about["held_forward"].items()
     )
     text = (
-        f"{about['level']:.0%} interval of an area: found area plus and minus {about['factor']:.2f} times "
-        "the sum of p(1 - p) over the pixels of the lake and around it. The factor is the conformal quantile "
-        f"over {about['scenes']} scenes, each read by a network that had learned from older ones alone. "
-        f"Forward in time, calibrated on older scenes: {words}."
+        f"{100 * about['level']:.0f} % interval of an area: found area plus and minus {about['factor']:.2f} "
+        "times the sum of p(1 - p) over the pixels of the lake and around it. The factor is the conformal "
+        f"quantile over {about['scenes']} scenes, each read by a network that had learned from older ones "
+        f"alone. Forward in time, each year calibrated on older ones: {words}."
     )
     return "\n## Intervals\n\n" + fill(text, 108) + "\n"
 

@@ -121,13 +121,15 @@ def _intervals(told: Mapping[str, Any]) -> dict[str, Any]:
     split = told["splits"].get("forward", {})
     if split.get("interval_factor") is None:
         return {}
+    years = [row for row in split["intervals"] if row["way"] == "year"]
+    whole = years[-2:] or [row for row in split["intervals"] if row["way"] == "all"]
     held = {
         {ALL: "all", CLEAN: "clean"}[row["labels"]]: {
             "n": row["n"],
+            "years": row["scenes"],
             **{f"{who}_{what}": _round(row[who][what]) for who in ("own", "blind") for what in row[who]},
         }
-        for row in split["intervals"]
-        if row["way"] == "all"
+        for row in whole
     }
     about = {
         "method": METHOD,

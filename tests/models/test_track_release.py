@@ -55,8 +55,12 @@ def with_intervals(folder: Path) -> Path:
         {"coverage": share, "width_percent": width, "score_percent": 20.0}
         for share, width in ((0.9, 14.0), (0.88, 25.0))
     )
-    row = {"way": "all", "labels": "without suspected labels", "n": 41, "own": own, "blind": blind}
-    split = {"interval_factor": 1.5, "interval_scenes": 150, "intervals": [row, row | {"way": "lake"}]}
+    row = {"labels": "without suspected labels", "n": 41, "own": own, "blind": blind}
+    every = [row | {"way": "all", "scenes": "all"}, row | {"way": "lake", "scenes": "upper"}]
+    every += [
+        row | {"way": "year", "scenes": years, "n": n} for years, n in (("2023", 9), ("2023 to 2025", 41))
+    ]
+    split = {"interval_factor": 1.5, "interval_scenes": 150, "intervals": every}
     path = folder / "with.json"
     path.write_text(json.dumps({"splits": {"forward": split}}))
     return path
@@ -92,7 +96,7 @@ def test_a_release_says_what_was_measured_beside_both_constants(tmp_path: Path) 
     assert sure["area_interval"]["factor"] == 1.5 and interval_factor(resolve(str(path))) == 1.5
     card = " ".join(path.with_suffix(".md").read_text().split())
     assert "plus and minus 1.50 times the sum of p(1 - p) over" in card and "over 150 scenes" in card
-    assert "clean labels: 90 % of 41 held, median width 14.0 % (the season's constant: 88 %, 25.0 %)" in card
+    assert "clean labels of 2023 to 2025: 90 % of 41 held, median width 14.0 % (the season's const" in card
     with pytest.raises(ModelError, match="holds no intervals of the split forward"):
         add_intervals(path, scores(tmp_path))
 
