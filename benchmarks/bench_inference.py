@@ -101,6 +101,8 @@ def _compare(work: Work, alone: int, rounds: int, ceilings: dict[str, float]) ->
     for engine in dict.fromkeys(("onnxruntime", "openvino", choose("auto"))):
         ref = work.ref._replace(engine=engine)
         jobs[f"ours, {engine}"] = (lambda ref=ref: _ours(work.images, ref)), len(work.images)
+    few = work.images[:: max(1, len(work.images) // alone)][:alone]
+    jobs["ours, one at a time"] = (lambda ref=ref: [_ours([one], ref) for one in few]), len(few)
     timed = interleaved({who: job for who, (job, _) in jobs.items()}, rounds)
     wall = {who: 1e3 * n / timed[who].wall_ms for who, (_, n) in jobs.items()}
     cpu = {who: 1e3 * n / timed[who].cpu_ms for who, (_, n) in jobs.items()}

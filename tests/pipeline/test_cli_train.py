@@ -73,7 +73,9 @@ def test_a_network_is_trained_and_scored_on_folders_of_pairs(folder: Path) -> No
 def test_the_papers_recipe_is_behind_the_same_command(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe_of = "recipe: {encoder: mobilenet_v2, batch: 2, copies: 1, validation_share: 0.8}\n"
+    recipe_of = (
+        "recipe: {encoder: mobilenet_v2, batch: 2, copies: 1, validation_share: 0.8, precision: bfloat16}\n"
+    )
     (tmp_path / "paper.yaml").write_text(f"preset: paper\npairs: {folder / 'pairs'}\n{recipe_of}")
     words = ("train", tmp_path / "paper.yaml", "--out", tmp_path / "out", "--epochs", 1)
     done = invoke(*words, "--device", "cpu", "--seed", 7)
