@@ -15,6 +15,7 @@ from glaciolake.pipeline.cli_labels import labels_app
 from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
 from glaciolake.pipeline.cli_simulate import simulate_app
+from glaciolake.pipeline.cli_store import store_app
 from glaciolake.pipeline.cli_train import train
 
 EXIT_CODES = """Exit codes: 0 all done; 1 stopped, nothing stored was harmed; 2 wrong use; 3 done, but some
@@ -37,6 +38,7 @@ app.command()(series)
 app.command()(plot)
 app.command()(export)
 app.command()(restore)
+app.add_typer(store_app)
 app.command()(evaluate)
 app.add_typer(labels_app)
 app.command()(train)

@@ -38,6 +38,7 @@ def test_export_and_restore_give_the_same_store(store: Store, out: Path, tmp_pat
     told = list(restore([str(path) for path in sorted(out.glob("*.zarr"))], again))
     assert told == [("tsho-rolpa/T085", 3, True), ("tsho-rolpa/T121", 5, True)]
     assert differences(again, store.url) == []
+    assert Store.open(again).digest() == store.digest()
 
 
 def test_what_is_there_stays_and_what_is_missing_is_added(store: Store, out: Path, tmp_path: Path) -> None:
