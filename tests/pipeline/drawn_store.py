@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,11 +37,14 @@ def small_series(track: str = "T121", *, n: int = 5) -> xr.Dataset:
     return series
 
 
-def fill_store(url: str, series: Iterable[xr.Dataset]) -> Store:
-    """Commit series as `glaciolake.open_lake` gives them; the network is named as the shipped one."""
+def fill_store(url: str, series: Iterable[xr.Dataset], *, model: str = DEFAULT_MODEL) -> Store:
+    """Commit series as `glaciolake.open_lake` gives them, as if a network of that name had made them."""
     store = Store.create(url)
     for one in series:
-        store.commit(Batch(_header(one), _packed(one)))
+        header = _header(one)
+        if model != DEFAULT_MODEL:
+            header = replace(header, model_name=model, model_sha256="cd" * 32)
+        store.commit(Batch(header, _packed(one)))
     return store
 
 

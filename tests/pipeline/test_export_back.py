@@ -89,6 +89,20 @@ def test_a_cut_chunk_is_told_and_nothing_is_written(out: Path, tmp_path: Path) -
     assert Store.open(str(tmp_path / "again")).series() == {}
 
 
+def test_two_generations_go_out_and_back_one_by_one(store: Store, out: Path, tmp_path: Path) -> None:
+    both, path = str(tmp_path / "both"), str(out / "tsho-rolpa_T121.zarr")
+    fill_store(both, [small_series("T121")], model="other-net")
+    with pytest.raises(StoreError, match="made with model other-net"):
+        list(restore([path], both))
+    list(restore([path], both, new_generation=True))
+    again = str(tmp_path / "again")
+    for number, version in enumerate(("other-net", "lake-unet-b3-db-1")):
+        list(export(both, str(tmp_path / version), ["zarr"], Choice(version=version)))
+        exported = str(tmp_path / version / "tsho-rolpa_T121.zarr")
+        list(restore([exported], again, new_generation=number > 0))
+    assert Store.open(again).digest() == Store.open(both).digest()
+
+
 def test_a_series_on_another_grid_is_not_mixed_in(out: Path, tmp_path: Path) -> None:
     again = str(tmp_path / "again")
     fill_store(again, [small_series("T121").isel(y=slice(5, None))])
