@@ -57,11 +57,7 @@ def items_of(product: Product) -> Iterator[dict[str, Any]]:
         yield {
             "type": "Feature",
             "stac_version": pystac.get_stac_version(),
-            "stac_extensions": [
-                PROJECTION,
-                SAT,
-                *((RASTER, CLASSIFICATION) if "cog" in product.beside else ()),
-            ],
+            "stac_extensions": [PROJECTION, SAT, *asset_extensions(product)],
             "id": f"{product.stem}_{pass_id}",
             "collection": product.stem,
             "geometry": json.loads(to_geojson(outline)),
@@ -84,6 +80,11 @@ def footprint(series: xr.Dataset) -> Polygon:
         ),
     )
     return orient(degrees)
+
+
+def asset_extensions(product: Product) -> tuple[str, ...]:
+    """Extensions of the fields that pictures bring along, where there are pictures."""
+    return (RASTER, CLASSIFICATION) if "cog" in product.beside else ()
 
 
 def asset_fields(variable: Variable) -> dict[str, Any]:
