@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from affine import Affine
-from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
@@ -28,10 +27,11 @@ from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import load_lakes
 from glaciolake.catalog.simulate.truth import State, Truth, read_truth
 from glaciolake.catalog.store import Store
+from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.models.data import PAIR_SIDE_PX, Bool, Float32, Sample, put_centre
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold
-from glaciolake.models.placing import LONGITUDE_LATITUDE
+from glaciolake.models.placing import LONGITUDE_LATITUDE, Grid
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.crops import Seen, seen_of
 from glaciolake.models.track.record import Images, Key, Record
@@ -129,7 +129,10 @@ def read_simulated(
         if lake not in lakes or _stands_for(lakes[lake], places):
             continue
         for track in tracks:
-            scenes = _Scenes(store.read(lake, track), track, truth, lakes[lake])
+            header = store.header(lake, track)
+            if header is None:
+                continue
+            scenes = _Scenes(store.read(lake, track), header, truth, lakes[lake])
             found = scenes.samples()
             images[NAME + lake, track] = scenes.images()
             registry.setdefault(NAME + lake, put_centre(scenes.frame(lakes[lake].outline) >= 0.5))
@@ -152,10 +155,11 @@ def _stands_for(lake: Lake, places: Mapping[str, tuple[float, float]]) -> bool:
 class _Scenes:
     """The scenes of one lake and track, on pixels of the chips' size."""
 
-    def __init__(self, series: xr.Dataset, track: str, truth: Truth, lake: Lake) -> None:
-        self.series, self.track, self.truth, self.lake = series.load(), track, truth, lake
-        self.grid: GeoBox = series.odc.geobox
-        self.zoom = abs(self.grid.resolution.x) / CHIP_SPACING_M
+    def __init__(self, series: xr.Dataset, header: SeriesHeader, truth: Truth, lake: Lake) -> None:
+        self.series, self.truth, self.lake = series.load(), truth, lake
+        self.track, self.direction = header.track, header.orbit_state
+        self.grid = Grid(header.crs, Affine(*header.transform), header.shape)
+        self.zoom = abs(self.grid.transform.a) / CHIP_SPACING_M
         self.starts = [_utc(moment) for moment in series["time"].values]
 
     def frame(self, shore: BaseGeometry) -> Float32:
@@ -163,8 +167,8 @@ class _Scenes:
         height, width = self.grid.shape
         share = np.zeros((height, width), np.float32)
         if not shore.is_empty:
-            placed = transform_geom(LONGITUDE_LATITUDE, str(self.grid.crs), mapping(shore))
-            fine = self.grid.affine @ Affine.scale(1 / FINE)
+            placed = transform_geom(LONGITUDE_LATITUDE, self.grid.crs, mapping(shore))
+            fine = self.grid.transform @ Affine.scale(1 / FINE)
             drawn = rasterize([placed], (height * FINE, width * FINE), transform=fine, dtype=np.uint8)
             share = drawn.reshape(height, FINE, width, FINE).mean((1, 3), dtype=np.float32)
         return self._drawn_out(share)
@@ -186,8 +190,7 @@ class _Scenes:
         hidden = self._drawn_out(np.isnan(self.series["surface"].values[i]).astype(np.float32))
         shore = self.truth.outlines[self.lake.id, outline_id]
         water = (self.frame(shore) >= 0.5) & (hidden < 0.5) & np.isfinite(power)
-        orbit = self.series.attrs["orbit_state"]
-        return Sample(NAME + self.lake.id, self.starts[i], self.track, orbit, power, water)
+        return Sample(NAME + self.lake.id, self.starts[i], self.track, self.direction, power, water)
 
     def _power(self, i: int) -> Float32:
         gamma0_db = self.series["gamma0_vv_db"].values[i]
