@@ -164,14 +164,15 @@ class _Scenes:
 
     def frame(self, shore: BaseGeometry) -> Float32:
         """Share (y, x) of each pixel that a shore (longitude, latitude) encloses, 0..1 (1)."""
-        height, width = self.grid.shape
+        height, width = (round(length * self.zoom) for length in self.grid.shape)
         share = np.zeros((height, width), np.float32)
         if not shore.is_empty:
             placed = transform_geom(LONGITUDE_LATITUDE, self.grid.crs, mapping(shore))
-            fine = self.grid.transform @ Affine.scale(1 / FINE)
+            across, down = self.grid.shape[1] / width, self.grid.shape[0] / height
+            fine = self.grid.transform @ Affine.scale(across / FINE, down / FINE)
             drawn = rasterize([placed], (height * FINE, width * FINE), transform=fine, dtype=np.uint8)
             share = drawn.reshape(height, FINE, width, FINE).mean((1, 3), dtype=np.float32)
-        return self._drawn_out(share)
+        return _cut(share)
 
     def images(self) -> list[tuple[datetime, Float32]]:
         """Start and power (y, x) of every date."""
@@ -200,10 +201,14 @@ class _Scenes:
         return np.where(whole, 10 ** (filled / 10), np.nan).astype(np.float32)
 
     def _drawn_out(self, frame: Float32) -> Float32:
-        """Bring a frame to the pixels of chips, and cut it to the size of the labels' frames."""
-        drawn = np.asarray(ndimage.zoom(frame, self.zoom, order=1), np.float32)
-        top, left = (max(0, (length - PAIR_SIDE_PX) // 2) for length in drawn.shape)
-        return drawn[top : top + PAIR_SIDE_PX, left : left + PAIR_SIDE_PX]
+        """Bring a frame to the pixels of chips, edges on edges."""
+        return _cut(ndimage.zoom(frame, self.zoom, np.float32, order=1, mode="nearest", grid_mode=True))
+
+
+def _cut(frame: Float32) -> Float32:
+    """Middle of a frame that is larger than those of the labels."""
+    top, left = (max(0, (length - PAIR_SIDE_PX) // 2) for length in frame.shape)
+    return frame[top : top + PAIR_SIDE_PX, left : left + PAIR_SIDE_PX]
 
 
 def _utc(moment: np.datetime64) -> datetime:
