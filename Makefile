@@ -16,10 +16,10 @@ OURS := $(VENV)/.made-by-glaciolake
 NEEDS := pyproject.toml $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help foreign demo test lint format docs constraints clean
+.PHONY: help foreign demo test test-helm test-cluster helm lint format docs constraints clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Somebody else's environment has no mark of ours and is never installed into.
 ifneq ($(and $(wildcard $(BIN)/python),$(if $(wildcard $(OURS)),,foreign)),)
@@ -51,8 +51,18 @@ $(VENV)/.ready-test: $(NEEDS) | $(OURS)
 demo: $(DEMO_READY) ## simulate an archive, run the chain over it, draw the lake: no network, no account
 	$(BIN)/glaciolake demo --out $(OUT)
 
-test: lint ## lint, types and the whole test suite, offline
+test: lint helm ## lint, types and the whole test suite, offline
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+helm: $(TEST_READY)
+	@$(BIN)/python tests/helm/fetch.py build/helm
+
+test-helm: helm ## the Helm chart: helm 3 and 4, Kubernetes' schemas, policies, every refusal
+	$(BIN)/python -m pytest -q tests/helm
+
+test-cluster: helm ## the image and the chart in real containers, on a model of Kubernetes; as root, Debian
+	tests/k8s/prepare.sh $(BIN)/python
+	$(BIN)/python -m tests.k8s
 
 lint: $(TEST_READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -65,6 +75,7 @@ format: $(TEST_READY) ## let ruff lay out the code
 
 docs: $(TEST_READY) ## write the pages that are generated
 	$(BIN)/python docs/write_variables.py
+	$(BIN)/python docs/write_chart.py
 
 constraints: ## resolve every extra anew and write the pins of this Python
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

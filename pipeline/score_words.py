@@ -10,6 +10,7 @@ import pandas as pd
 
 from glaciolake.catalog.simulate.truth import State
 from glaciolake.pipeline.score import FALL, share
+from glaciolake.pipeline.score_corrected import corrected_sentence
 from glaciolake.pipeline.score_events import Change, FallScore
 from glaciolake.pipeline.score_rows import FlagScore, Row
 from glaciolake.pipeline.score_states_text import state_sentence
@@ -88,6 +89,7 @@ def shortcomings(found: Evaluation) -> Iterator[str]:
     yield from _drainages(found.changes)
     yield from _ice(found)
     yield from state_sentence(found.together)
+    yield from corrected_sentence(found.series)
 
 
 def _open_water(found: Evaluation) -> Iterator[str]:
