@@ -35,7 +35,7 @@ States = NDArray[np.uint8]
 
 def stored(rows: xr.Dataset, lake: Lake) -> States:
     """Tell the states of all slices together."""
-    return np.asarray(derive(rows, lake, RULES)["state"])
+    return np.asarray(derive(rows, lake.elevation_m, RULES)["state"])
 
 
 def on_the_day(rows: xr.Dataset, lake: Lake) -> States:

@@ -70,6 +70,7 @@ def withdraw(
     """
     from glaciolake.catalog.store import Store
     from glaciolake.catalog.store_events import slices_made_of
+    from glaciolake.pipeline.derive import derive_as_made
 
     opened = Store.open(store)
     lake, _, rest = what.partition("/")
@@ -78,7 +79,7 @@ def withdraw(
     if not hit:
         raise typer.BadParameter(f"no slice in {store} is made of {what!r}, and it is no lake/track/pass")
     for (name, of), passes in hit.items():
-        done = opened.withdraw(name, of, dict.fromkeys(passes, reason))
+        done = opened.withdraw(name, of, dict.fromkeys(passes, reason), derive_as_made)
         for one in passes:
             typer.echo(f"{name}/{of}/{one}: {'withdrawn' if done else 'was not to be seen'}")
 

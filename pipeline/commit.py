@@ -33,7 +33,7 @@ class SeriesWriter:
         self._header = plan.header
         self._derive = partial(
             derive,
-            lake=plan.recipe.lake,
+            elevation_m=plan.recipe.lake.elevation_m,
             rules=self._config.rules,
             factor=interval_factor(plan.recipe.ref),
         )

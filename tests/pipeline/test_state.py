@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 from itertools import pairwise, product
 
 import numpy as np
@@ -11,15 +11,14 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from glaciolake.catalog.lakes import load_lakes
 from glaciolake.catalog.variables import LakeState
-from glaciolake.pipeline.derive import derive
+from glaciolake.pipeline.derive import derive, derive_as_made
 from glaciolake.pipeline.lakes import LakeRules
 from glaciolake.pipeline.state import smoothed
 from glaciolake.pipeline.state_levels import FEWEST_PX, LEVELS, surface_levels, zones_of
 from glaciolake.pipeline.state_season import daily_steps, open_months, steps_over
 
-LAKE = replace(load_lakes(None)["tsho-rolpa"], elevation_m=4765.0)
+HEIGHT_M = 4765.0
 RULES = LakeRules()
 WATER = {"lake_vv_db": -19.0, "lake_vh_db": -29.5, "lake_vv_spread_db": 2.0, "lake_vh_spread_db": 2.7}
 ICE = {"lake_vv_db": -14.5, "lake_vh_db": -24.0, "lake_vv_spread_db": 2.3, "lake_vh_spread_db": 2.6}
@@ -63,7 +62,7 @@ def turned(rows: xr.Dataset, start: str, end: str, into: dict[str, float]) -> xr
 
 
 def words(rows: xr.Dataset, rules: LakeRules = RULES) -> list[str]:
-    return [LakeState(int(one)).name.lower() for one in derive(rows, LAKE, rules)["state"]]
+    return [LakeState(int(one)).name.lower() for one in derive(rows, HEIGHT_M, rules)["state"]]
 
 
 def winter(rows: xr.Dataset) -> xr.Dataset:
@@ -139,7 +138,7 @@ def test_too_little_seen_is_no_state_of_the_water_and_hides_no_history(year: xr.
     for name in LEVELS:
         rows[name][at] = np.nan
     rows["valid_fraction"][at] = 0.2
-    found = derive(rows, LAKE, RULES)
+    found = derive(rows, HEIGHT_M, RULES)
     assert LakeState(int(found["state"][at])) is LakeState.INCOMPLETE
     assert found["ice_probability"][at] > 0.9  # its neighbours are frozen
     rows["shadow_fraction"][at] = 0.8
@@ -149,14 +148,14 @@ def test_too_little_seen_is_no_state_of_the_water_and_hides_no_history(year: xr.
 def test_a_track_whose_lake_is_as_bright_as_land_sees_no_lake(year: xr.Dataset) -> None:
     hidden = year.assign(lake_vv_db=year.lake_vv_db * 0 - 7.0)
     assert set(words(hidden)) == {"shadowed"}
-    assert np.isnan(derive(hidden, LAKE, RULES)["ice_probability"]).all()
+    assert np.isnan(derive(hidden, HEIGHT_M, RULES)["ice_probability"]).all()
 
 
 def test_the_newest_slice_knows_its_past_only_and_may_be_told_anew(year: xr.Dataset) -> None:
     storm = year.copy(deep=True)
     at = int(np.flatnonzero(between(year, "2023-01-01", "2023-01-14"))[0])
-    then = derive(storm.isel(time=slice(0, at + 1)), LAKE, RULES)
-    now = derive(storm, LAKE, RULES)
+    then = derive(storm.isel(time=slice(0, at + 1)), HEIGHT_M, RULES)
+    now = derive(storm, HEIGHT_M, RULES)
     assert then["ice_probability"][-1] != now["ice_probability"][at]
 
 
@@ -170,7 +169,7 @@ def test_level_of_water_is_the_tracks_own(year: xr.Dataset) -> None:
 def test_seconds_and_dates_give_the_same(year: xr.Dataset) -> None:
     seconds = year.assign_coords(time=year.time.values.astype("datetime64[s]").astype("int64"))
     assert words(seconds) == words(year)
-    assert derive(year.drop_vars("lake_vh_db"), LAKE, RULES) == {}
+    assert derive(year.drop_vars("lake_vh_db"), HEIGHT_M, RULES) == {}
 
 
 def test_chances_of_the_season_sum_to_one_for_any_calendar() -> None:
@@ -228,3 +227,12 @@ def test_probabilities_are_those_of_all_paths_together() -> None:
             weights[i, state] += weight
     expected = weights / weights.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(smoothed(fits, list(moves), start), expected, atol=1e-12)
+
+
+def test_a_stored_series_is_derived_anew_as_it_was_made(year: xr.Dataset) -> None:
+    rules = LakeRules(frozen_months=(6, 7, 8), min_valid_fraction=0.9)
+    settings = json.dumps({"rules": rules.model_dump(mode="json"), "elevation_m": str(HEIGHT_M)})
+    held = year.assign_attrs(settings=settings, model="none", model_sha256="ab" * 32)
+    again, first = derive_as_made(held), derive(year, HEIGHT_M, rules)
+    np.testing.assert_array_equal(again["ice_probability"], first["ice_probability"])
+    assert (again["ice_probability"] != derive(year, HEIGHT_M, RULES)["ice_probability"]).any()
