@@ -18,7 +18,14 @@ import zarr
 import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import clock_s, find_repository, guarded, make_repository, single_writer
+from glaciolake.catalog.store_access import (
+    CONFLICTS,
+    clock_s,
+    find_repository,
+    guarded,
+    make_repository,
+    single_writer,
+)
 from glaciolake.catalog.store_digest import store_digest
 from glaciolake.catalog.store_events import withdraw_from
 from glaciolake.catalog.store_header import SeriesHeader
@@ -274,7 +281,7 @@ class Store:
         while time.monotonic() < until_s:
             try:
                 return guarded(self.url, lambda: self._transaction(message, change), writing=True)
-            except icechunk.ConflictError:
+            except CONFLICTS:
                 time.sleep(random.uniform(0, longest_s))
                 longest_s = min(2 * longest_s, LONGEST_WAIT_S)
         raise StoreError(
@@ -289,8 +296,9 @@ class Store:
         moment = Moment(parent, clock_s(self.url, written_s))
         if not change(session.store, moment):
             return None
-        # another series may have been committed meanwhile: that is no conflict
-        return str(session.commit(message, rebase_with=icechunk.ConflictDetector()))
+        # Nothing is rebased: what was merged is true of this parent only. The next attempt looks anew, and so
+        # a commit that was made though its answer was lost is not made twice.
+        return str(session.commit(message))
 
 
 Change = Callable[[Any, Moment], bool]

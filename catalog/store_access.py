@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
 """The engine's empty first snapshot, always of this name, and a reference that was being written."""
+CONFLICTS = (icechunk.ConflictError, icechunk.RebaseFailedError)
+"""Another writer was faster."""
 CHECKSUM = "computed checksum do not match"
 """What Zarr's checksum codec says of a damaged chunk."""
 CLOCK_SLACK_S = 60.0
@@ -161,7 +163,7 @@ def make_repository(url: str) -> icechunk.Repository:
         return guarded(
             url, lambda: icechunk.Repository.create(storage_of(url), config=engine_settings()), writing=True
         )
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
         if others is None:
             raise
@@ -195,7 +197,7 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
     """
     try:
         return step()
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         raise
     except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError) as error:
         raise _store_error(url, error, writing=writing) from error

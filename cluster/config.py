@@ -57,6 +57,11 @@ class ClusterConfig(BaseModel):
     n_workers: int | None = Field(
         default=None, ge=1, description="Worker processes on this machine; null starts one a core."
     )
+    max_workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="Let workers on this machine grow from n_workers up to so many while there is work.",
+    )
     threads_per_worker: int = Field(
         default=1, ge=1, description="Tasks at a time in a worker process; more processes beat more threads."
     )
@@ -124,6 +129,18 @@ class ClusterConfig(BaseModel):
     def _one_place(self) -> ClusterConfig:
         if self.scheduler is not None and self.kubernetes is not None:
             raise ValueError(f"give scheduler ({self.scheduler}) or kubernetes, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _can_grow(self) -> ClusterConfig:
+        if self.max_workers is None:
+            return self
+        if self.gpu or not self.is_local:
+            raise ValueError(
+                "max_workers is for workers without a GPU on this machine; elsewhere scale what starts them"
+            )
+        if self.n_workers is None or self.n_workers > self.max_workers:
+            raise ValueError(f"max_workers is {self.max_workers}; give n_workers from 1 to as many")
         return self
 
     @property

@@ -6,6 +6,7 @@ import time
 
 from distributed import Client
 
+from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.place import address_of, by_kind
 
@@ -23,17 +24,17 @@ class Crew:
     ----------
     client
         Dask client.
-    needs_gpu
-        Whether some of the work can only be done where a GPU is offered.
-    patience_s
-        How long workers of a kind that is needed may be away before the run is given up, seconds.
+    config
+        Whether some of the work can only be done where a GPU is offered, how long workers of a kind that is
+        needed may be away before the run is given up, and how many there may be.
     """
 
-    def __init__(self, client: Client, *, needs_gpu: bool = False, patience_s: float = 45.0) -> None:
+    def __init__(self, client: Client, config: ClusterConfig) -> None:
         self.client = client
         self._address = address_of(client)
-        self._needed = "gpu" if needs_gpu else "worker"
-        self._patience_s = patience_s
+        self._needed = "gpu" if config.gpu else "worker"
+        self._patience_s = config.workers_timeout_s
+        self._most_threads = (config.max_workers or 0) * config.threads_per_worker
         self._seen_s = self._complete_s = time.monotonic()
         self._n_threads = 0
         self.kinds: dict[str, list[str]] = {}
@@ -42,7 +43,8 @@ class Crew:
     @property
     def room(self) -> int:
         """Pieces that may be in flight now; more workers, more pieces."""
-        return max(2, IN_FLIGHT * self._n_threads)
+        # a cluster that grows with its work has to see some
+        return IN_FLIGHT * max(1, self._n_threads, self._most_threads)
 
     def check(self) -> None:
         """Look at the workers, unless that was just done.

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from measure_levels import say
 from numpy.typing import NDArray
 
 from glaciolake.catalog.lake import Lake
@@ -64,7 +65,7 @@ WAYS: dict[str, Callable[[xr.Dataset, Lake], States]] = {
 
 
 def slices_of(truth: Truth, store: Store, lakes: dict[str, Lake]) -> Iterator[pd.DataFrame]:
-    """Passes of every series with their truth, and a column a way with what is told."""
+    """Join the passes of every series with their truth, and what is told of them, a column a way."""
     derived = [one.name for one in VARIABLES if one.derived]
     for lake, tracks in store.series().items():
         for track in tracks:
@@ -91,8 +92,8 @@ def main(archive: Path, store: str) -> None:
     rows = [(name, *(cell(one.told) for one in scores)) for name, scores in ways.items()]
     rows += [("calendar (the flag)", *(cell(one.calendar) for one in first))]
     rows += [("the lake's other years", *(cell(one.other_years) for one in first))]
-    print(markdown_table(("F1 (precision, recall)", *(f"{o.state}, n={o.told.n_true}" for o in first)), rows))
-    print(pd.crosstab(slices["state"], slices[next(iter(WAYS))]).to_string())
+    say(markdown_table(("F1 (precision, recall)", *(f"{o.state}, n={o.told.n_true}" for o in first)), rows))
+    say(pd.crosstab(slices["state"], slices[next(iter(WAYS))]).to_string())
 
 
 def cell(hits: Hits) -> str:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, wrong
+from glaciolake.models.chips import read_chips
 from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
+from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Fold, Split
 from glaciolake.models.pairs import read_pairs
@@ -30,6 +32,7 @@ from glaciolake.models.track.planted import in_words, plant, shown
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import CHANNELS, Images, Key, Page, Record, channels_of
 from glaciolake.models.track.registry import registry_frames
+from glaciolake.models.track.simulated import Simulated, SimulatedSource, read_simulated
 from glaciolake.models.track.train import Say
 from glaciolake.models.weights import card, read_spec, shipped
 
@@ -58,19 +61,35 @@ class Data(NamedTuple):
         All images by lake and track.
     registry
         Lake to the outline (256, 256) of a registry.
+    simulated
+        Scenes of simulated lakes that may be learned from.
     """
 
     samples: list[Sample]
     images: Images
     registry: Mapping[str, Bool]
+    simulated: Simulated
 
 
-def read_data(
-    pairs: Path, chips: Path | None, atlas: Mapping[Key, Page], clip_db: tuple[float, float]
-) -> Data:
-    """Read labelled pairs, images and the registry's outlines; parameters and errors as of `read_pairs`."""
-    samples, images = read_pairs(pairs, chips, atlas, clip_db)
-    return Data(samples, images, {} if chips is None else registry_frames(chips))
+def read_data(pairs: Path, chips: Path | None, simulated: SimulatedSource | None = None) -> Data:
+    """Read what networks are trained and tested on; errors as of `read_pairs` and `read_simulated`.
+
+    Parameters
+    ----------
+    pairs, chips
+        Folders of labelled pairs and of the radar chips that they were made of, if at hand.
+    simulated
+        Archive and store to learn from beside them; None takes none.
+    """
+    samples, images = read_pairs(pairs, chips, {}, TRACK_SPEC.clip_db)
+    if simulated is not None and chips is None:
+        raise ModelError(
+            f"without chips nothing tells which lakes of {simulated.archive} stand for labelled ones; "
+            "give --raw"
+        )
+    places = {} if chips is None else {chip.lake: chip.place for chip in read_chips(chips).values()}
+    beside = Simulated() if simulated is None else read_simulated(simulated, places)
+    return Data(samples, images, {} if chips is None else registry_frames(chips), beside)
 
 
 def judge_model(
@@ -94,7 +113,8 @@ def judge_model(
         of its training labels; where that is nothing, the other dates of the folder itself.
     """
     spec, atlas = read_spec(ref), read_atlas(ref)
-    samples, images, registry = read_data(pairs, chips, atlas, spec.clip_db)
+    samples, images = read_pairs(pairs, chips, atlas, spec.clip_db)
+    registry = {} if chips is None else registry_frames(chips)
     record = Record(images, atlas=atlas, registry=registry)
     found = track_probability(samples, record, ref) if spec.record else _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
@@ -161,15 +181,15 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     intervals
         Whether to train also what calibrates intervals of areas, with the first recipe.
     """
-    samples, images, registry = data
+    samples, registry = data.samples, data.registry
     per_seed, suspected = [], wrong(audit(samples))
     for recipe in recipes:
-        trial = Trial(images, recipe, TRACK_SPEC, cache, registry)
+        trial = Trial(data.images, recipe, TRACK_SPEC, cache, registry, data.simulated)
         per_seed.append(predict_folds(samples, split, trial, begin))
     parts = [one.fold for one in per_seed[0]]
     tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
     if intervals:
-        trial = Trial(images, recipes[0], TRACK_SPEC, cache, registry)
+        trial = Trial(data.images, recipes[0], TRACK_SPEC, cache, registry, data.simulated)
         inner = predict_inner(samples, split, trial, begin)
         wrong_ones = frozenset(id(one) for one in samples if (one.lake, one.start) in suspected)
         tested = replace(tested, intervals=_intervals(split, per_seed[0], inner, wrong_ones))

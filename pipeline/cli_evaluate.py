@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glaciolake.models.pairs_evaluation import Verdict
+    from glaciolake.models.track.simulated import SimulatedSource
     from glaciolake.pipeline.score_words import Evaluation
 
 TRACK_MODEL = "lake-track-1"
@@ -31,7 +32,8 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
         Path | None, typer.Option(help="Folder of a simulated archive, with its truth.", metavar="ARCHIVE")
     ] = None,
     store: Annotated[
-        str | None, typer.Option(help="With --truth: address of the store made from it.")
+        str | None,
+        typer.Option(help="With --truth or --simulated: address of the store made from the archive."),
     ] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="Folder of labelled pairs: images/ and masks/.", metavar="FOLDER")
@@ -51,6 +53,10 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
     intervals: Intervals = False,
+    simulated: Annotated[
+        Path | None,
+        typer.Option(help="With --split: simulated archive to learn from too.", metavar="ARCHIVE"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
@@ -64,6 +70,7 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     --split scene,forward,lake --seeds 3
     """
     _check(truth, store, pairs, split, (model, train))
+    _check_simulated(simulated, store, split)
     if truth is not None and store is not None:
         _against_truth(truth, store, out, as_json)
     if pairs is None:
@@ -71,7 +78,8 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if split is None:
         _tell([_of_model(pairs, raw, model, train)], out, model or TRACK_MODEL, as_json)
     else:
-        found = _of_splits((pairs, raw), split.split(","), seeds, out, intervals=intervals)
+        folders = pairs, raw, _simulated(simulated, store)
+        found = _of_splits(folders, split.split(","), seeds, out, intervals=intervals)
         _tell(found, out, f"track network, trained {seeds} times a fold", as_json)
 
 
@@ -90,6 +98,18 @@ def _check(
         raise typer.BadParameter("--split trains its own networks: give it without --model and --train")
 
 
+def _check_simulated(simulated: Path | None, store: str | None, split: str | None) -> None:
+    """Refuse a simulated archive without its store, or where nothing is trained."""
+    if simulated is not None and (store is None or split is None):
+        raise typer.BadParameter("--simulated goes with --split, and needs --store, the store made from it")
+
+
+def _simulated(archive: Path | None, store: str | None) -> SimulatedSource | None:
+    from glaciolake.models.track.simulated import SimulatedSource
+
+    return None if archive is None or store is None else SimulatedSource(archive=archive, store=store)
+
+
 def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | None) -> Verdict:
     from glaciolake.models.pairs_evaluation import judge_model
     from glaciolake.models.weights import resolve
@@ -98,18 +118,22 @@ def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | No
 
 
 def _of_splits(
-    folders: tuple[Path, Path | None], splits: list[str], seeds: int, out: Path, *, intervals: bool
+    folders: tuple[Path, Path | None, SimulatedSource | None],
+    splits: list[str],
+    seeds: int,
+    out: Path,
+    *,
+    intervals: bool,
 ) -> list[Verdict]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from glaciolake.models.folds import check_split
     from glaciolake.models.pairs_evaluation import judge_recipe, read_data
-    from glaciolake.models.track.plan import TRACK_SPEC
     from glaciolake.models.track.recipe import TrackRecipe
 
     names = [check_split(name.strip()) for name in splits]
-    data = read_data(*folders, {}, TRACK_SPEC.clip_db)
+    data = read_data(*folders)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
     cache = out.with_name(f"{out.name}-folds")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -48,6 +48,10 @@ def export(  # noqa: PLR0913  # a command has an option for everything that peop
 def restore(
     exports: Annotated[list[str], typer.Argument(help="Zarr exports, folders or addresses.")],
     store: Annotated[str, typer.Option(help="Store to fill; made where there is none.")],
+    new_generation: Annotated[
+        bool,
+        typer.Option(help="Let a series of another network or settings stand beside those in the store."),
+    ] = False,
 ) -> None:
     """Fill a store from Zarr exports of it: what it holds already stays as it is.
 
@@ -55,5 +59,5 @@ def restore(
     """
     from glaciolake.pipeline.export.back import restore as restore_store
 
-    for name, n_slices, written in restore_store(exports, store):
+    for name, n_slices, written in restore_store(exports, store, new_generation=new_generation):
         typer.echo(f"{name}: {n_slices} slices, {'added what was missing' if written else 'nothing was new'}")

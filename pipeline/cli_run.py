@@ -91,6 +91,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
     last_days: LastDays = None,
+    shard: Annotated[str | None, typer.Option(help="Share of the lakes, i/n with i from 0.")] = None,
     store: Annotated[str | None, typer.Option(help="Where results go: a path or s3://bucket/prefix.")] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
@@ -115,6 +116,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     overrides: dict[str, Any] = {
         "source": source,
         "lakes": lakes.split(",") if lakes is not None else None,
+        "shard": shard,
         "start": first,
         "end": last,
         "store": store,

@@ -13,6 +13,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from glaciolake.catalog.addresses import without_secrets
+from glaciolake.catalog.credentials import is_earthdata
 from glaciolake.catalog.granule import Granule, track_name
 from glaciolake.catalog.items import granule_of
 from glaciolake.catalog.lake import Lake
@@ -97,8 +98,15 @@ class SeriesPlan:
     @property
     def is_remote(self) -> bool:
         """Whether any scene is to be fetched over the network."""
-        hrefs = (href for one in self.pending for granule in one.granules for _, href in granule.hrefs)
-        return any("://" in href and not href.startswith("file:") for href in hrefs)
+        return any("://" in href and not href.startswith("file:") for href in self._hrefs())
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether any scene is fetched from the archive, which asks who reads."""
+        return any(map(is_earthdata, self._hrefs()))
+
+    def _hrefs(self) -> Iterator[str]:
+        return (href for one in self.pending for granule in one.granules for _, href in granule.hrefs)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from distributed import Client, Future
 
 from glaciolake.catalog.addresses import without_secrets
-from glaciolake.catalog.credentials import login_of_this_process
+from glaciolake.catalog.credentials import check_unexpired, find_credentials, login_of_this_process
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import find_lakes, load_lakes
 from glaciolake.catalog.request import Source
@@ -29,9 +29,11 @@ from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.commit import SeriesWriter
 from glaciolake.pipeline.config import RunConfig
-from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.errors import LoginRefused, PipelineError
 from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
 from glaciolake.pipeline.plan import Piece, Plan, SeriesPlan, make_plan
+from glaciolake.pipeline.refusals import Refusals
+from glaciolake.pipeline.shards import shard_of
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,8 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
     store, plan, summary = _begin(config)
     progress(0, plan.n_pending)
     if plan.n_pending:
+        if any(one.needs_login for one in plan.series):
+            check_unexpired(find_credentials())
         with connect(config.cluster) as client:
             remote = any(one.is_remote for one in plan.series)
             client.register_plugin(WorkerSetup(secrets=login_of_this_process if remote else None))
@@ -155,6 +159,8 @@ def _settled(config: RunConfig) -> _Work:
     """Find lakes, source and network, or say what is wrong before anything is written."""
     registry = load_lakes(config.registry)
     lakes = find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
+    if config.shard is not None:
+        lakes = shard_of(lakes, config.shard)
     ref = resolve(config.model, engine=config.engine)
     if config.cluster.is_local:  # a cluster's workers have packages of their own
         choose(config.engine)
@@ -168,16 +174,17 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
         (one.header.lake, one.header.track): (one, count, SeriesWriter(store, one))
         for one, count in zip(plan.series, summary.counts, strict=True)
     }
-    done = 0
+    done, refusals = 0, Refusals()
     try:
         for piece, outcome in outcomes(client, plan):
             one, count, writer = series[outcome.header.lake, outcome.header.track]
             writer.add(outcome)
             _count(one, count, summary, outcome)
+            refusals.note(outcome)
             count.n_new += len(piece.passes) - len(outcome.failed)
             done += len(piece.passes)
             progress(done, plan.n_pending)
-    except ClusterError:
+    except (ClusterError, LoginRefused):
         for _, _, writer in series.values():
             writer.flush()  # what has come back is not done again
         raise
@@ -222,7 +229,7 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
     if first is None:
         return
     place = first.recipe.config.cluster
-    crew = Crew(client, needs_gpu=place.gpu, patience_s=place.workers_timeout_s)
+    crew = Crew(client, place)
     for piece, value, error in flow(crew, plan.pieces(), _hand_out):
         yield piece, value if error is None else _failed(piece, error)
 

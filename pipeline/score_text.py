@@ -9,7 +9,7 @@ from glaciolake.models.skill.tables import markdown_table
 from glaciolake.pipeline.score import FALL, FALL_SIGMAS, FEWEST, MEDIAN_OF
 from glaciolake.pipeline.score_corrected import corrected_section
 from glaciolake.pipeline.score_masks import YEARS
-from glaciolake.pipeline.score_states import state_section
+from glaciolake.pipeline.score_states_text import state_section
 from glaciolake.pipeline.score_tables import (
     AREAS,
     PIXELS,

@@ -13,7 +13,7 @@ from glaciolake.pipeline.score import FALL, share
 from glaciolake.pipeline.score_corrected import corrected_sentence
 from glaciolake.pipeline.score_events import Change, FallScore
 from glaciolake.pipeline.score_rows import FlagScore, Row
-from glaciolake.pipeline.score_states import state_sentence
+from glaciolake.pipeline.score_states_text import state_sentence
 from glaciolake.pipeline.score_tables import number, percent
 from glaciolake.pipeline.score_truth import NEVER_WRITTEN, Matched
 from glaciolake.pipeline.score_worst import worst_open

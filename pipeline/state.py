@@ -6,6 +6,7 @@ season says how likely a lake freezes or thaws from pass to pass, `agreement` ho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,9 @@ from glaciolake.pipeline.lakes import LakeRules
 from glaciolake.pipeline.state_season import (
     DAYS,
     OPEN,
-    between,
-    daily_steps,
     days_of_year,
     open_months,
+    steps_over,
 )
 from glaciolake.pipeline.state_signs import Agreement, agreement
 
@@ -68,7 +68,12 @@ def states_of(rows: xr.Dataset, elevation_m: float | None, rules: LakeRules) -> 
     """
     times = rows["time"].values
     fits = agreement(rows, np.isin(_months(times), open_months(rules)))
-    chances = smoothed(fits.surface, times, daily_steps(elevation_m, rules))
+    of_year, gaps = days_of_year(times), np.diff(times.astype("datetime64[D]")).astype(np.int64)
+    moves = [
+        steps_over(int(gap), elevation_m, rules)[day] for day, gap in zip(of_year[:-1], gaps, strict=True)
+    ]
+    year = steps_over(DAYS, elevation_m, rules)[of_year[0]]
+    chances = smoothed(fits.surface, moves, np.linalg.matrix_power(year, ENDLESS_YEARS)[OPEN])
     ice = 1 - chances[:, OPEN]
     kind_of_ice = np.array(ICE_STATES, np.uint8)[chances[:, 1:].argmax(axis=1)]
     state = np.where(ice > 0.5, kind_of_ice, _kind_of_water(fits))
@@ -81,41 +86,31 @@ def states_of(rows: xr.Dataset, elevation_m: float | None, rules: LakeRules) -> 
     return Found(state, ice.astype(np.float32))
 
 
-def smoothed(fits: Float64, times: NDArray[np.datetime64], steps: Float64) -> Float64:
+def smoothed(fits: Float64, moves: Sequence[Float64], start: Float64) -> Float64:
     """Probabilities of the four states in every slice, given all slices.
 
     Parameters
     ----------
     fits
         (time, 4), above 0: likelihoods, up to a factor per slice.
-    times
-        (time,) datetime64, UTC, in order.
-    steps
-        Of `daily_steps`.
+    moves
+        From each slice to the next, (from, to): chances; rows sum to 1.
+    start
+        (4,): probabilities before the first slice is looked at.
 
     Returns
     -------
     numpy.ndarray
         (time, 4) float64, rows sum to 1; of the last slice, those given the past.
     """
-    n = len(times)
-    days = times.astype("datetime64[D]")
-    of_year, gaps = days_of_year(times), np.diff(days).astype(np.int64)
-    moves = [between(steps, int(of_year[i]), int(gaps[i])) for i in range(n - 1)]
+    n = len(fits)
     past, future = np.empty((n, 4)), np.ones((n, 4))
     for i in range(n):
-        before = past[i - 1] @ moves[i - 1] if i else _by_season(steps, int(of_year[0]))
-        past[i] = _unit(before * fits[i])
+        past[i] = _unit((past[i - 1] @ moves[i - 1] if i else start) * fits[i])
     for i in reversed(range(n - 1)):
         future[i] = _unit(moves[i] @ (fits[i + 1] * future[i + 1]))
     both = past * future
     return np.asarray(both / both.sum(axis=1, keepdims=True))
-
-
-def _by_season(steps: Float64, day: int) -> Float64:
-    """Probabilities of the four states on a day of the year, by season alone."""
-    years = np.linalg.matrix_power(between(steps, day, DAYS), ENDLESS_YEARS)
-    return np.asarray(years[OPEN])
 
 
 def _unit(weights: Float64) -> Float64:

@@ -103,17 +103,27 @@ def _around(day: float, sigma_days: float) -> Float64:
     return np.asarray(np.exp(-0.5 * (away / sigma_days) ** 2) / (sigma_days * np.sqrt(2 * np.pi)))
 
 
-def between(steps: Float64, day: int, gap_days: int) -> Float64:
-    """Chances (from, to) over some days.
+@lru_cache(maxsize=256)
+def steps_over(gap_days: int, elevation_m: float | None, rules: LakeRules) -> Float64:
+    """Chances that a lake passes from one state to another within some days.
 
     Parameters
     ----------
-    steps
-        Of `daily_steps`.
-    day, gap_days
-        First day of the year, January 1st is 0, and how many days follow.
+    gap_days
+        0 or more; kept in memory, for passes come again after the same few gaps.
+    elevation_m, rules
+        As of `daily_steps`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (first day of the year, from, to), as of `daily_steps`.
     """
-    found = np.eye(4)
-    for later in range(min(gap_days, LONGEST_GAP_DAYS)):
-        found = found @ steps[(day + later) % DAYS]
-    return found
+    gap_days = min(gap_days, LONGEST_GAP_DAYS)
+    if gap_days == 0:
+        return np.broadcast_to(np.eye(4), (DAYS, 4, 4))
+    if gap_days == 1:
+        return daily_steps(elevation_m, rules)
+    half = gap_days // 2
+    first, second = (steps_over(part, elevation_m, rules) for part in (half, gap_days - half))
+    return np.asarray(first @ second[(np.arange(DAYS) + half) % DAYS])

@@ -10,10 +10,10 @@ from scipy import ndimage
 
 UInt8 = NDArray[np.uint8]
 
-BEND_PX = 6.0
+BEND_PX = 3.0
 """Root mean square displacement, pixels."""
-BEND_SCALE_PX = 12.0
-"""Over which displacements are alike, pixels."""
+BEND_SCALE_PX = 16.0
+"""Over which displacements are alike, pixels: lengths change by a fifth (root mean square)."""
 NOISE_LEVELS = 8.0
 """Standard deviation of the noise, grey levels of 255."""
 

@@ -44,7 +44,10 @@ class Fit:
     def __init__(self, recipe: PaperRecipe, spec: ModelSpec, data: str) -> None:
         import torch
 
-        self.recipe, self.facts = recipe, {"recipe": recipe.model_dump_json(), "pairs": data}
+        self.recipe = recipe
+        # Where and how it is computed may change: a run begun on a CPU goes on on a GPU.
+        how = recipe.model_dump_json(exclude={"device", "precision", "compile"})
+        self.facts = {"recipe": how, "pairs": data}
         self.device = device_of(recipe.device)
         torch.manual_seed(recipe.seed)
         network = build_network(spec, encoder=STANDARDISED + recipe.encoder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import (
     CHANNELS,
     UNKNOWN,
+    Key,
     Record,
     channels_of,
     forget_place,
@@ -62,13 +65,17 @@ def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen
 
 
 def draw_crops(
-    by_key: dict[tuple[str, str], list[Seen]], random: np.random.Generator, recipe: TrackRecipe
+    by_key: Mapping[Key, Sequence[Seen]],
+    random: np.random.Generator,
+    recipe: TrackRecipe,
+    simulated: Mapping[Key, Sequence[Seen]] = MappingProxyType({}),
 ) -> tuple[Float32, Float32, Float32]:
-    """Crops: each lake and track as often as any other."""
-    keys = sorted(by_key)
+    """Crops: each lake and track as often as any other, `TrackRecipe.simulated` of them simulated ones."""
     crops = []
-    for number in random.integers(len(keys), size=recipe.batch):
-        of_key = by_key[keys[number]]
+    for _ in range(recipe.batch):
+        pool = simulated if simulated and random.random() < recipe.simulated else by_key
+        keys = sorted(pool)
+        of_key = pool[keys[random.integers(len(keys))]]
         crops.append(_crop(of_key[random.integers(len(of_key))], random, recipe))
     images, water, counts = (np.stack(parts) for parts in zip(*crops, strict=True))
     return images, water, counts

@@ -21,6 +21,7 @@ from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.planted import Counts, plant
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than, registered
+from glaciolake.models.track.simulated import Simulated
 from glaciolake.models.track.train import Say, as_function, predict_track, train_track
 
 FORM = 6
@@ -63,6 +64,8 @@ class Trial:
         Folder of finished folds; one that fits data, split and recipe is taken as it is.
     registry
         Outlines of lakes, see `registry.registry_frames`.
+    simulated
+        Scenes of simulated lakes that every fold may learn from; none stands for a labelled lake.
     """
 
     images: Images
@@ -70,6 +73,7 @@ class Trial:
     spec: ModelSpec
     cache: Path
     registry: Mapping[str, Bool] = field(default_factory=dict)
+    simulated: Simulated = field(default_factory=Simulated)
 
 
 def predict_folds(
@@ -215,7 +219,8 @@ def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool =
     # what is older than each date, early ones have no statistics to speak of (IoU 0.924 instead of 0.926).
     known = older_than(trial.images, first) if causal else trial.images
     taught = Record(known, labels=kept, registry=trial.registry)
-    network = as_function(train_track(learned, taught, trial.spec, trial.recipe, say))
+    beside = trial.simulated.seen(trial.spec)
+    network = as_function(train_track(learned, taught, trial.spec, trial.recipe, say, simulated=beside))
     record = Record(trial.images, labels=kept, registry=trial.registry, causal=causal)
     found = Predicted(fold, [], [])
     for number, one in enumerate(fold.test):
@@ -255,6 +260,7 @@ def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())
     for key, rows in sorted(trial.images.items()):
         digest.update(f"{key}{[start for start, _ in rows]}".encode())
+    digest.update(trial.simulated.digest.encode())
     for lake, frame in sorted(trial.registry.items()):
         digest.update(lake.encode() + frame.tobytes())
     return digest.hexdigest()[:16]

@@ -20,7 +20,9 @@ from glaciolake.pipeline.errors import PipelineError
 SECONDS = "seconds since 1970-01-01"
 
 
-def restore(exports: Sequence[str], url: str) -> Iterator[tuple[str, int, bool]]:
+def restore(
+    exports: Sequence[str], url: str, *, new_generation: bool = False
+) -> Iterator[tuple[str, int, bool]]:
     """Fill a store from Zarr exports; what it holds already stays as it is.
 
     Parameters
@@ -30,6 +32,9 @@ def restore(exports: Sequence[str], url: str) -> Iterator[tuple[str, int, bool]]
         anything is written.
     url
         Address of the store; made where there is none.
+    new_generation
+        Whether a series made with another network or other settings may become a generation of its own
+        beside those that the store holds; the last one restored is the newest.
 
     Yields
     ------
@@ -49,7 +54,8 @@ def restore(exports: Sequence[str], url: str) -> Iterator[tuple[str, int, bool]]
         name = f"{header.lake}/{header.track}"
         fresh = header.track not in store.series().get(header.lake, ())
         derive = _as_exported(cube) if fresh else None  # with other slices beside them they are other values
-        written = store.commit(Batch(header, _packed(cube, address), derive=derive))
+        batch = Batch(header, _packed(cube, address), derive=derive, new_generation=new_generation)
+        written = store.commit(batch)
         yield name, cube.sizes["time"], written is not None
 
 

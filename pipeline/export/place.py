@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.pipeline.errors import PipelineError
+
+T = TypeVar("T")
 
 OBJECT_STORES = {"s3", "gs", "gcs", "abfs", "az", "memory"}
 """They have no folders: asked for one, some make a bucket out of a name that was mistyped."""
@@ -88,9 +90,7 @@ class Place:
 
         What lies there under that name is replaced; see `check_free`.
         """
-        if self._local is not None:
-            self._guarded(lambda: self._local_folder().mkdir(parents=True, exist_ok=True))
-        workshop = Path(self._guarded(lambda: tempfile.mkdtemp(prefix=".export-", dir=self._local)))
+        workshop = self._guarded(self._workshop)
         try:
             built = workshop / name
             yield built
@@ -99,6 +99,12 @@ class Place:
             raise self._failed(error) from error
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
+
+    def _workshop(self) -> Path:
+        """Make a folder to build in: on the same disk as the place, where that is one."""
+        if self._local is not None:
+            self._local.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".export-", dir=self._local))
 
     def _publish(self, built: Path, name: str) -> None:
         if self._local is not None:
@@ -121,19 +127,20 @@ class Place:
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def _local_folder(self) -> Path:
-        assert self._local is not None  # asked for by the caller
-        return self._local
-
-    def _guarded(self, step: Any) -> Any:
+    def _guarded(self, step: Callable[[], T]) -> T:
         try:
             return step()
         except OSError as error:
             raise self._failed(error) from error
+        except Exception as error:  # missing keys, say: each library has its own classes
+            if self._local is not None:
+                raise
+            raise self._failed(error) from error
 
-    def _failed(self, error: OSError) -> PipelineError:
+    def _failed(self, error: Exception) -> PipelineError:
+        said = without_secrets(str(getattr(error, "strerror", None) or error))
         return PipelineError(
-            f"cannot write to {self.address!r}: {without_secrets(str(error.strerror or error))}; give "
+            f"cannot write to {self.address!r}: {said}; give "
             "another --out, free space, or mend the access to it"
         )
 

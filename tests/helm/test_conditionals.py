@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from tests.helm.chart import (
     CHART,
     FULL,
+    HELM3,
+    HELM4,
     IMAGE,
     config,
     container,
@@ -80,14 +85,18 @@ def test_what_is_there_by_default() -> None:
         ({"backfill": {"enabled": False}}, set(), {"Job/gl-glaciolake-backfill-1"}),
         ({"networkPolicy": {"enabled": False}}, set(), {"NetworkPolicy/gl-glaciolake"}),
         ({"networkPolicy": {"clients": {"a": "b"}}}, {"NetworkPolicy/gl-glaciolake-clients"}, set()),
-        ({"podDisruptionBudget": {"enabled": False}}, set(), {"PodDisruptionBudget/gl-glaciolake-worker-cpu"}),
+        (
+            {"podDisruptionBudget": {"enabled": False}},
+            set(),
+            {"PodDisruptionBudget/gl-glaciolake-worker-cpu"},
+        ),
         ({"serviceAccount": {"create": False}}, set(), {"ServiceAccount/gl-glaciolake"}),
         ({"tests": {"enabled": False}}, set(), {"Pod/gl-glaciolake-test"}),
         ({"store": {"pvc": {"existingClaim": "mine"}}}, set(), {"PersistentVolumeClaim/gl-glaciolake-store"}),
         (S3, set(), {"PersistentVolumeClaim/gl-glaciolake-store"}),
         (
             {"metrics": {"serviceMonitor": {"enabled": True}}},
-            {"ServiceMonitor/gl-glaciolake-scheduler"},
+            {"NetworkPolicy/gl-glaciolake-metrics", "ServiceMonitor/gl-glaciolake-scheduler"},
             set(),
         ),
         (
@@ -221,7 +230,12 @@ def test_workers_keep_the_memory_of_a_batch() -> None:
 
 
 def test_store_on_a_volume() -> None:
-    values = {"store": {"name": "own.icechunk", "pvc": {"size": "7Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany"}}}
+    values = {
+        "store": {
+            "name": "own.icechunk",
+            "pvc": {"size": "7Gi", "storageClassName": "fast", "accessMode": "ReadWriteMany"},
+        }
+    }
     objects = render(values)
     claim = find(objects, "PersistentVolumeClaim")
     assert claim["spec"] == {
@@ -236,6 +250,22 @@ def test_store_on_a_volume() -> None:
     assert mounts(job)["/data"] is False
     assert "/data" not in mounts(find(objects, "Deployment", "-worker-cpu"))
     assert not [name for name in env(job) if name.startswith("AWS_")]
+
+
+def test_pods_that_share_a_volume_share_its_node() -> None:
+    values = merged(INGEST, {"jupyter": {"enabled": True, "existingSecret": "notebook"}})
+    for mode, together in (("ReadWriteOnce", True), ("ReadWriteMany", False)):
+        for owner, pod in pods(render(merged(values, {"store": {"pvc": {"accessMode": mode}}}))):
+            shares = any(one["name"] == "store" for one in pod["spec"]["volumes"])
+            assert ("affinity" in pod["spec"]) is (shares and together), owner
+            if "affinity" in pod["spec"]:
+                (term,) = pod["spec"]["affinity"]["podAffinity"][
+                    "requiredDuringSchedulingIgnoredDuringExecution"
+                ]
+                assert term["topologyKey"] == "kubernetes.io/hostname"
+                # the first of them finds nobody: it must match its own term to be placed at all
+                assert term["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert not [owner for owner, pod in pods(render(merged(values, S3))) if "affinity" in pod["spec"]]
 
 
 def test_a_claim_may_go_or_be_somebody_elses() -> None:
@@ -260,17 +290,25 @@ def test_store_in_a_bucket() -> None:
     assert {"AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"}.isdisjoint(env(find(render(S3), "Job")))
 
 
-def test_login_of_earthdata_reaches_who_reads_scenes() -> None:
-    objects = render(merged(INGEST, {"earthdata": {"existingSecret": "nasa", "tokenKey": "t"}}))
+@pytest.mark.parametrize(
+    ("keys", "variable", "path"),
+    [
+        ({"tokenKey": "t"}, "EARTHDATA_TOKEN_FILE", "/etc/earthdata/t"),
+        ({"netrcKey": ".netrc"}, "NETRC", "/etc/earthdata/.netrc"),
+    ],
+)
+def test_login_of_earthdata_reaches_who_reads_scenes_as_a_file(
+    keys: dict[str, str], variable: str, path: str
+) -> None:
+    objects = render(merged(INGEST, {"earthdata": {"existingSecret": "nasa", **keys}}))
     for owner in (find(objects, "Job"), find(objects, "CronJob"), find(objects, "Deployment", "-worker-cpu")):
-        assert env(owner)["EARTHDATA_TOKEN"] == key_of("nasa", "t")
-    assert "EARTHDATA_TOKEN" not in env(find(objects, "Deployment", "-scheduler"))
-    objects = render({"earthdata": {"existingSecret": "nasa", "netrcKey": ".netrc"}})
-    for owner in (find(objects, "Job"), find(objects, "Deployment", "-worker-cpu")):
-        assert env(owner)["NETRC"] == "/etc/earthdata/.netrc" and "EARTHDATA_TOKEN" not in env(owner)
+        assert env(owner)[variable] == path
+        assert not {"NETRC", "EARTHDATA_TOKEN", "EARTHDATA_TOKEN_FILE"} & (set(env(owner)) - {variable})
         assert mounts(owner)["/etc/earthdata"] is True
         assert volume(owner, "earthdata")["secret"] == {"secretName": "nasa", "defaultMode": 0o440}
-    assert not {"NETRC", "EARTHDATA_TOKEN"} & set(env(find(render(), "Job")))
+    scheduler = find(objects, "Deployment", "-scheduler")
+    assert variable not in env(scheduler) and "/etc/earthdata" not in mounts(scheduler)
+    assert variable not in env(find(render(), "Job"))
 
 
 def test_registry_of_ones_own() -> None:
@@ -336,8 +374,13 @@ def test_backfill() -> None:
     assert job["spec"]["ttlSecondsAfterFinished"] == 60
     assert container(job)["args"] == ["glaciolake", "run", "/etc/glaciolake/config.yaml"]
     assert "activeDeadlineSeconds" not in find(render(), "Job")["spec"]
+    replaced = find(render({"backfill": {"annotations": {"a": "b"}}}), "Job")
+    assert replaced["metadata"]["annotations"] == {"a": "b"} and "annotations" not in job["metadata"]
     drained, refused = job["spec"]["podFailurePolicy"]["rules"]
-    assert drained == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    assert drained == {
+        "action": "Ignore",
+        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+    }
     assert refused["action"] == "FailJob" and refused["onExitCodes"]["values"] == [2]
     assert refused["onExitCodes"]["containerName"] == container(job)["name"]
 
@@ -346,7 +389,7 @@ def test_each_revision_has_a_job_of_its_own() -> None:
     """A Job's template cannot be changed: an upgrade with the same name would be refused."""
     assert find(render(), "Job")["metadata"]["name"] == "gl-glaciolake-backfill-1"
     text = (CHART / "templates" / "jobs" / "backfill.yaml").read_text()
-    assert "\n  name: {{ include \"glaciolake.fullname\" . }}-backfill-{{ .Release.Revision }}\n" in text
+    assert '\n  name: {{ include "glaciolake.fullname" . }}-backfill-{{ .Release.Revision }}\n' in text
 
 
 def test_ingestion() -> None:
@@ -428,7 +471,9 @@ def test_run_configuration_is_what_was_given_and_no_more() -> None:
 
 def test_changed_settings_roll_the_pods_that_read_them() -> None:
     def sums(values: dict[str, Any]) -> dict[str, dict[str, str]]:
-        return {owner: pod["metadata"].get("annotations", {}) for owner, pod in pods(render(merged(FULL, values)))}
+        return {
+            owner: pod["metadata"].get("annotations", {}) for owner, pod in pods(render(merged(FULL, values)))
+        }
 
     before = sums({})
     run = sums({"run": {"slices_per_piece": 8}})
@@ -472,7 +517,12 @@ def test_more_of_the_users_own() -> None:
             assert pod["metadata"]["labels"]["app.kubernetes.io/component"] != "not-mine"
     for owner in (find(objects, "Job"), find(objects, "CronJob"), find(objects, "Deployment", "-worker-cpu")):
         found = mounts(owner)
-        assert (found["/scenes"], found["/ours"], found["/work-here"], found["/keys"]) == (True, True, False, True)
+        assert (found["/scenes"], found["/ours"], found["/work-here"], found["/keys"]) == (
+            True,
+            True,
+            False,
+            True,
+        )
     assert "/scenes" not in mounts(find(objects, "Deployment", "-scheduler"))
     assert find(objects, "ServiceAccount")["metadata"]["annotations"] == {"role": "r"}
     absent = render({"serviceAccount": {"create": False}})
@@ -480,7 +530,14 @@ def test_more_of_the_users_own() -> None:
 
 
 def test_notebook() -> None:
-    values = {"jupyter": {"enabled": True, "existingSecret": "notebook", "tokenKey": "t", "image": {"tag": "9-notebook"}}}
+    values = {
+        "jupyter": {
+            "enabled": True,
+            "existingSecret": "notebook",
+            "tokenKey": "t",
+            "image": {"tag": "9-notebook"},
+        }
+    }
     objects = render(values)
     notebook = find(objects, "Deployment", "-jupyter")
     assert env(notebook)["JUPYTER_TOKEN"] == key_of("notebook", "t")
@@ -534,13 +591,63 @@ def test_every_port_that_pods_of_the_release_use_is_open_between_them() -> None:
 
 
 def test_others_may_be_let_in_to_the_scheduler_alone() -> None:
-    policy = find(render({"networkPolicy": {"clients": {"app": "mine"}}}), "NetworkPolicy", "-clients")["spec"]
+    policy = find(render({"networkPolicy": {"clients": {"app": "mine"}}}), "NetworkPolicy", "-clients")[
+        "spec"
+    ]
     assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scheduler"
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"app": "mine"}}}]
 
 
+def test_prometheus_is_let_in_to_the_metrics_alone() -> None:
+    values = {"metrics": {"serviceMonitor": {"enabled": True, "fromNamespace": "watch"}}}
+    policy = find(render(values), "NetworkPolicy", "-metrics")["spec"]
+    assert policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "scheduler"
+    (rule,) = policy["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "watch"}}}]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 8787}]
+
+
+@pytest.mark.parametrize("binary", [HELM3, HELM4], ids=["helm3", "helm4"])
+def test_a_default_group_may_be_taken_away(binary: Path) -> None:
+    objects = render({"workerGroups": {"cpu": None, "big": {"replicas": 3}}}, binary=binary)
+    names = [one["metadata"]["name"] for one in find_all(objects, "Deployment")]
+    assert sorted(names) == ["gl-glaciolake-scheduler", "gl-glaciolake-worker-big"]
+
+
+def test_selectors_never_change() -> None:
+    """Kubernetes refuses an upgrade that changes the selector of a Deployment."""
+
+    def selectors(values: dict[str, Any], *more: str) -> dict[str, Any]:
+        objects = render(values, *more)
+        return {one["metadata"]["name"]: one["spec"]["selector"] for one in find_all(objects, "Deployment")}
+
+    changed = merged(
+        FULL,
+        {
+            "image": {"repository": "other/glaciolake", "tag": "9"},
+            "podLabels": {"team": "lakes"},
+            "workerGroups": {"cpu": {"replicas": 9, "gpu": False, "threads": 4}},
+        },
+    )
+    assert selectors(FULL) == selectors(changed)
+
+
+def test_the_package_holds_what_an_install_needs_and_no_more(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [str(HELM4), "package", str(CHART), "--destination", str(tmp_path)], capture_output=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    (package,) = tmp_path.glob("glaciolake-*.tgz")
+    with tarfile.open(package) as opened:
+        names = {name.removeprefix("glaciolake/") for name in opened.getnames()}
+    assert {"Chart.yaml", "values.yaml", "values.schema.json", "README.md", "profiles/cpu.yaml"} <= names
+    assert "templates/_helpers/validation.tpl" in names and "values.schema.yaml" not in names
+
+
 def test_metrics_are_scraped_at_the_schedulers_service() -> None:
-    values = {"metrics": {"serviceMonitor": {"enabled": True, "interval": "5m", "labels": {"release": "prom"}}}}
+    values = {
+        "metrics": {"serviceMonitor": {"enabled": True, "interval": "5m", "labels": {"release": "prom"}}}
+    }
     objects = render(values)
     monitor = find(objects, "ServiceMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prom"
@@ -565,12 +672,15 @@ def test_helm_test_asks_the_doctor() -> None:
     ]
 
 
-NOTES = {
+NOTES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "helm test gl": ({}, {"tests": {"enabled": False}}),
     "job/gl-glaciolake-backfill-1": ({}, {"backfill": {"enabled": False}}),
     "--from=cronjob/gl-glaciolake-ingest": (INGEST, {}),
     "port-forward service/gl-glaciolake-scheduler 8787": ({"scheduler": {"dashboard": True}}, {}),
-    "port-forward service/gl-glaciolake-jupyter 8888": ({"jupyter": {"enabled": True, "existingSecret": "n"}}, {}),
+    "port-forward service/gl-glaciolake-jupyter 8888": (
+        {"jupyter": {"enabled": True, "existingSecret": "n"}},
+        {},
+    ),
     "delete pvc gl-glaciolake-store": ({}, S3),
     "`helm uninstall` deletes the results": ({"store": {"pvc": {"keep": False}}}, {}),
     "there is no Earthdata login": ({}, {"earthdata": {"existingSecret": "nasa"}}),

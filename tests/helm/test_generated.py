@@ -67,9 +67,35 @@ def test_no_description_was_cut_at_a_comma() -> None:
     """In YAML, a comma inside braces ends an unquoted text and begins a key without a value."""
     source = (CHART / "values.schema.yaml").read_text()
     assert not list(re.finditer(r"\{[^'\"{}]*description: (?!['\"])[^{}'\"]*,[^{}]*\}", source))
-    words = {"type", "description", "default", "properties", "additionalProperties", "required", "enum", "const"}
-    words |= {"pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "items", "anyOf", "oneOf"}
-    words |= {"maxLength", "minProperties", "propertyNames", "patternProperties", "minItems", "maxItems", "$schema"}
+    words = {
+        "type",
+        "description",
+        "default",
+        "properties",
+        "additionalProperties",
+        "required",
+        "enum",
+        "const",
+    }
+    words |= {
+        "pattern",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "items",
+        "anyOf",
+        "oneOf",
+    }
+    words |= {
+        "maxLength",
+        "minProperties",
+        "propertyNames",
+        "patternProperties",
+        "minItems",
+        "maxItems",
+        "$schema",
+    }
     for at, node in nodes(SCHEMA):
         assert not set(node) - words, f"{at}: {set(node) - words}"
 

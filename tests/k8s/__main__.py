@@ -1,4 +1,4 @@
-"""Run the cluster test: ``python -m tests.k8s``; `make test-cluster` prepares what it needs."""
+"""Run the cluster test: ``python -m tests.k8s [PART...]``; `make test-cluster` prepares what it needs."""
 
 from __future__ import annotations
 
@@ -6,36 +6,49 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from tests.k8s import lifecycle
-from tests.k8s.bench import WORK, bench
+from tests.k8s.bench import WORK, Bench, bench
 
 logger = logging.getLogger("test-cluster")
+PARTS: dict[str, Callable[[Bench, lifecycle.Content], None]] = {
+    "refusals": lifecycle.refusals,
+    "volume": lifecycle.in_volume,
+    "bucket": lifecycle.in_bucket,
+}
 
 
-def main() -> None:
-    """Run all parts; the log goes to stdout and to build/cluster/log.txt."""
+def main(wanted: list[str]) -> None:
+    """Run the parts that are named, or all; the log goes to stdout and to build/cluster/log.txt."""
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        sys.exit(f"unknown part {unknown[0]!r}; take some of {', '.join(PARTS)}, or none for all")
     if os.geteuid():
         sys.exit("test-cluster runs containers with limits and a network of their own: run it as root")
+    _log_to_both()
+    begun_s = time.monotonic()
+    with bench() as on:
+        try:
+            reference = lifecycle.prepare(on)
+            for name in wanted or PARTS:
+                PARTS[name](on, reference)
+        except BaseException:
+            logger.error("broken off\n%s", on.state())
+            raise
+    for step, seconds in on.times.items():
+        logger.info("%6.1f s  %s", seconds, step)
+    whole_s, load = time.monotonic() - begun_s, os.getloadavg()[0]
+    logger.info("%6.1f s  all; %s cores, load %.1f", whole_s, os.cpu_count(), load)
+
+
+def _log_to_both() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     handlers = [logging.StreamHandler(sys.stdout), logging.FileHandler(WORK / "log.txt", mode="w")]
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
     )
-    begun_s = time.monotonic()
-    with bench() as on:
-        os.environ |= {"CONTAINERS_CONF": on.environ["CONTAINERS_CONF"]}
-        reference = lifecycle.prepare(on)
-        lifecycle.refusals(on)
-        lifecycle.in_volume(on, reference)
-        lifecycle.in_bucket(on, reference, os.environ)
-        times = on.times
-    for name, seconds in times.items():
-        logger.info("%6.1f s  %s", seconds, name)
-    logger.info(
-        "%6.1f s  all, %d cores, load %.1f", time.monotonic() - begun_s, os.cpu_count(), os.getloadavg()[0]
-    )
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

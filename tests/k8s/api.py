@@ -72,7 +72,7 @@ class ApiServer:
         """Listen on loopback."""
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/{rest:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         return runner

@@ -129,7 +129,12 @@ class Bench:
 
     def state(self) -> str:
         """Pods and warnings, for whoever reads of a failure."""
-        return self.kubectl("get", "pods") + self.kubectl("get", "events")
+        pods = "custom-columns=POD:.metadata.name,PHASE:.status.phase,REASON:.status.reason"
+        return self.kubectl("get", "pods", "-o", pods) + self.events()
+
+    def events(self) -> str:
+        """Warnings of the model's kubelet, as `kubectl describe` would show them."""
+        return self.kubectl("get", "events", "-o", "custom-columns=POD:.involvedObject.name,SAID:.message")
 
 
 @contextmanager
@@ -155,8 +160,8 @@ def bench(run: str = "glaciolake-test") -> Iterator[Bench]:
         yield made
     finally:
         if server is not None:
-            server.terminate()
-            server.wait(30)
+            server.kill()  # it holds nothing that is not taken away below
+            server.wait()
         _clear(made)
         if not had_chains:
             _remove_chains(made)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import xarray as xr
 
-from glaciolake.catalog.store import open_lake
-from glaciolake.pipeline.overview import store_overview
+import glaciolake
 
 Content = dict[tuple[str, str], xr.Dataset]
 
 
 def content(url: str) -> Content:
     """Every series of a store in memory, by lake and track."""
-    return {(lake, track): open_lake(url, lake, track).load() for lake, track in store_overview(url)}
+    store = glaciolake.open_store(url)
+    names = [(lake, track) for lake, tracks in store.lakes.items() for track in tracks]
+    return {(lake, track): store.open_lake(lake, track).load() for lake, track in names}
 
 
 def n_slices(url: str) -> int:
     """Slices stored so far, all lakes and tracks together."""
-    return sum(open_lake(url, lake, track).sizes["time"] for lake, track in store_overview(url))
+    store = glaciolake.open_store(url)
+    return sum(
+        store.open_lake(lake, track).sizes["time"] for lake, tracks in store.lakes.items() for track in tracks
+    )
 
 
 def compare(one: Content, other: Content) -> int:

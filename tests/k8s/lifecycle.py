@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sysconfig
 from pathlib import Path
 
@@ -28,7 +29,8 @@ except (OSError, TypeError) as error:
 def prepare(bench: Bench) -> Content:
     """Make scenes and the reference: the same run, serially, in one pod without a cluster."""
     with bench.step("archive simulated into a claim, in a pod"):
-        bench.apply(parts.claim("scenes"), parts.claim("store"), parts.claim("reference"))
+        bench.apply(*map(parts.claim, ("scenes", "store", "reference")))
+        bench.apply(parts.secret("dask-tls", parts.certificates()))
         simulate = ["glaciolake", "simulate", "/scenes/archive", "--years", "2024", "--workers", "1"]
         simulate += ["--lakes", ",".join(parts.LAKES)]
         bench.apply(parts.job("simulate", simulate, {"/scenes": parts.of_claim("scenes")}))
@@ -45,18 +47,17 @@ def prepare(bench: Bench) -> Content:
     return reference
 
 
-def refusals(bench: Bench) -> None:
+def refusals(bench: Bench, reference: Content) -> None:
     """What is wrong is said, and helm does not report success."""
-    bench.apply(parts.secret("dask-tls", parts.certificates()))
     with bench.step("an image that is not there: install fails, and the pods' events name it"):
         values = merged(parts.in_volume(), {"image": {"tag": "no-such-tag"}})
         bench.install(3, values, "--wait", "--timeout", "15s", fails=True)
-        assert "localhost/glaciolake:no-such-tag" in bench.kubectl("get", "events")
+        assert "localhost/glaciolake:no-such-tag" in bench.events()
         bench.helm(3, "uninstall", "gl", "--wait")
     with bench.step("a Secret that is not there: install fails, and the pods' events name it"):
         values = merged(parts.in_volume(), {"tls": {"existingSecret": "forgotten"}})
         bench.install(3, values, "--wait", "--timeout", "15s", fails=True)
-        assert 'secret "forgotten" not found' in bench.kubectl("get", "events")
+        assert 'secret "forgotten" not found' in bench.events()
         bench.helm(3, "uninstall", "gl", "--wait")
     with bench.step("values that contradict each other: refused before anything is made"):
         said = bench.install(3, parts.release() | {"store": {"kind": "s3"}}, fails=True)
@@ -130,11 +131,11 @@ def _refused(bench: Bench, name: str) -> None:
     logger.info("%s", said.strip().splitlines()[-1])
 
 
-def in_bucket(bench: Bench, reference: Content, environ: dict[str, str]) -> None:
+def in_bucket(bench: Bench, reference: Content) -> None:
     """A back-fill into an S3 server, by helm 4."""
     with bench.step("an S3 server, and its bucket"):
         endpoint = _s3_server(bench)
-        environ |= parts.S3_KEYS | {
+        os.environ |= parts.S3_KEYS | {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_REGION": "us-east-1",
             "AWS_ALLOW_HTTP": "true",

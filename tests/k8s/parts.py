@@ -89,6 +89,7 @@ def job(name: str, arguments: list[str], mounts: dict[str, Object], **env: str) 
     env
         Further variables.
     """
+    mounts = {"/tmp": {"emptyDir": {}}} | mounts  # the root is read only
     volumes = {f"v{number}": volume for number, volume in enumerate(mounts.values())}
     container = {
         "name": "job",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import xarray as xr
 
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.store_header import SeriesHeader
+from glaciolake.catalog.store_merge import Derive
 from glaciolake.catalog.variables import BY_NAME, PIXEL, Surface
 from glaciolake.models.weights import DEFAULT_MODEL, card
 from glaciolake.pipeline.packing import pack_db, pack_probability
@@ -36,11 +38,16 @@ def small_series(track: str = "T121", *, n: int = 5) -> xr.Dataset:
     return series
 
 
-def fill_store(url: str, series: Iterable[xr.Dataset]) -> Store:
-    """Commit series as `glaciolake.open_lake` gives them; the network is named as the shipped one."""
+def fill_store(
+    url: str, series: Iterable[xr.Dataset], *, model: str = DEFAULT_MODEL, derive: Derive | None = None
+) -> Store:
+    """Commit series as `glaciolake.open_lake` gives them, as if a network of that name had made them."""
     store = Store.create(url)
     for one in series:
-        store.commit(Batch(_header(one), _packed(one)))
+        header = _header(one)
+        if model != DEFAULT_MODEL:
+            header = replace(header, model_name=model, model_sha256="cd" * 32)
+        store.commit(Batch(header, _packed(one), derive=derive))
     return store
 
 

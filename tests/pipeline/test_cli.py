@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,6 +183,15 @@ def test_ctrl_c_says_that_what_is_committed_stays(tmp_path: Path) -> None:
         assert "Traceback" not in command.said
 
 
+def test_sigterm_ends_a_command_in_order(tmp_path: Path) -> None:
+    with closing(OnTerminal([sys.executable, "-c", WAITS, "wait"], tmp_path / "temporary")) as command:
+        command.read_until("waiting")
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end() == 143
+        assert "glaciolake: ended by SIGTERM; what is committed stays." in command.said
+        assert "Traceback" not in command.said
+
+
 def test_the_last_days_are_counted_from_today(arguments: list[str]) -> None:
     today = datetime.now(UTC).date()
     of_old = (today - FIRST.date()).days
@@ -209,3 +219,12 @@ def test_workers_are_tried_with_a_lake_of_known_size(scheduler: str, tmp_path: P
     assert judge(measured_area_m2()) == ""
     assert judge(1e6) == "the drawn lake of 0.638 km2 was measured as 1.000 km2"
     assert "nan" in judge(float("nan"))
+
+
+def test_the_workers_of_a_cluster_are_listed_and_can_be_taken_out(scheduler: str) -> None:
+    listed = invoke("cluster", "status", "--scheduler", scheduler)
+    assert listed.exit_code == 0 and "running" in listed.output and "cpu" in listed.output
+    odd = CliRunner().invoke(app, ["cluster", "status", "--scheduler", "here"])
+    assert odd.exit_code == 2 and "'here' is no scheduler address" in unboxed(odd)
+    gone = CliRunner().invoke(app, ["cluster", "retire", "nobody", "--scheduler", scheduler])
+    assert "no worker nobody at" in str(gone.exception)

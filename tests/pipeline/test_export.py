@@ -322,6 +322,20 @@ def test_a_bucket_is_written_to_and_never_made(
     assert s3fs.S3FileSystem().ls("") == ["lakes"]
 
 
+def test_missing_keys_of_a_bucket_are_one_clear_error(
+    store: Store, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    monkeypatch.setattr(fsspec, "url_to_fs", lambda _: (files, "lakes/out"))
+    with pytest.raises(PipelineError, match=r"cannot write to 's3://lakes/out': .*[Cc]redentials"):
+        list(export(store.url, f"{bucket}/out", ["csv"]))
+    s3fs.S3FileSystem.close_session(files.loop, files.s3)
+
+
 def test_states_go_along(store: Store, out: Path) -> None:
     incomplete = small_series("T121")["flags"].values & int(Flag.INCOMPLETE)
     found = xr.open_zarr(out / "tsho-rolpa_T121.zarr")["flags"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.store import Store
+from glaciolake.catalog.variables import BY_NAME
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.export.back import restore
 from glaciolake.pipeline.export.choice import Choice
@@ -38,6 +42,7 @@ def test_export_and_restore_give_the_same_store(store: Store, out: Path, tmp_pat
     told = list(restore([str(path) for path in sorted(out.glob("*.zarr"))], again))
     assert told == [("tsho-rolpa/T085", 3, True), ("tsho-rolpa/T121", 5, True)]
     assert differences(again, store.url) == []
+    assert Store.open(again).digest() == store.digest()
 
 
 def test_what_is_there_stays_and_what_is_missing_is_added(store: Store, out: Path, tmp_path: Path) -> None:
@@ -86,6 +91,37 @@ def test_a_cut_chunk_is_told_and_nothing_is_written(out: Path, tmp_path: Path) -
     with pytest.raises(PipelineError, match=r"surface of .* cannot be read"):
         list(restore([str(cut)], str(tmp_path / "again")))
     assert Store.open(str(tmp_path / "again")).series() == {}
+
+
+def test_derived_variables_come_back_as_they_went(tmp_path: Path) -> None:
+    derived = [one for one in BY_NAME.values() if one.derived and one.dtype != "str"]
+    if not derived:
+        pytest.skip("the table of variables has no derived one")
+
+    def derive(rows: xr.Dataset) -> dict[str, NDArray[Any]]:
+        return {one.name: np.arange(rows.sizes["time"]).astype(one.dtype) for one in derived}
+
+    one, two = (str(tmp_path / name) for name in ("one", "two"))
+    stored = fill_store(one, [small_series("T121")], derive=derive)
+    list(export(one, str(tmp_path), ["all"]))
+    list(restore([str(tmp_path / "tsho-rolpa_T121.zarr")], two))
+    assert Store.open(two).digest() == stored.digest()
+    found = Store.open(two).read("tsho-rolpa", "T121")
+    assert all(found[one.name].values.astype(float).tolist() == [0, 1, 2, 3, 4] for one in derived)
+
+
+def test_two_generations_go_out_and_back_one_by_one(store: Store, out: Path, tmp_path: Path) -> None:
+    both, path = str(tmp_path / "both"), str(out / "tsho-rolpa_T121.zarr")
+    fill_store(both, [small_series("T121")], model="other-net")
+    with pytest.raises(StoreError, match="made with model other-net"):
+        list(restore([path], both))
+    list(restore([path], both, new_generation=True))
+    again = str(tmp_path / "again")
+    for number, version in enumerate(("other-net", "lake-unet-b3-db-1")):
+        list(export(both, str(tmp_path / version), ["zarr"], Choice(version=version)))
+        exported = str(tmp_path / version / "tsho-rolpa_T121.zarr")
+        list(restore([exported], again, new_generation=number > 0))
+    assert Store.open(again).digest() == Store.open(both).digest()
 
 
 def test_a_series_on_another_grid_is_not_mixed_in(out: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from glaciolake.catalog.lakes import load_lakes
 from glaciolake.catalog.variables import LakeState
 from glaciolake.pipeline.derive import derive
 from glaciolake.pipeline.lakes import LakeRules
+from glaciolake.pipeline.state import smoothed
 from glaciolake.pipeline.state_levels import FEWEST_PX, LEVELS, surface_levels, zones_of
-from glaciolake.pipeline.state_season import daily_steps, open_months
+from glaciolake.pipeline.state_season import daily_steps, open_months, steps_over
 
 LAKE = replace(load_lakes(None)["tsho-rolpa"], elevation_m=4765.0)
 RULES = LakeRules()
@@ -205,3 +206,25 @@ def test_a_pond_is_looked_at_up_to_its_shore() -> None:
     outline[10:14, 10:14] = True
     assert zones_of(outline, 30.0).lake.sum() == 16 >= FEWEST_PX
     assert not zones_of(np.zeros((30, 30), bool), 30.0).lake.any()
+
+
+def test_chances_over_some_days_are_the_days_one_after_the_other() -> None:
+    steps = daily_steps(4765.0, RULES)
+    found = np.eye(4)
+    for day in range(340, 357):
+        found = found @ steps[day]
+    np.testing.assert_allclose(steps_over(17, 4765.0, RULES)[340], found, atol=1e-12)
+    np.testing.assert_array_equal(steps_over(0, 4765.0, RULES)[5], np.eye(4))
+
+
+def test_probabilities_are_those_of_all_paths_together() -> None:
+    rng = np.random.default_rng(4)
+    fits, moves, start = rng.random((4, 4)), rng.random((3, 4, 4)), rng.random(4)
+    weights = np.zeros((4, 4))
+    for path in product(range(4), repeat=4):
+        weight = start[path[0]] * np.prod([fits[i, state] for i, state in enumerate(path)])
+        weight *= np.prod([moves[i][path[i], path[i + 1]] for i in range(3)])
+        for i, state in enumerate(path):
+            weights[i, state] += weight
+    expected = weights / weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(smoothed(fits, list(moves), start), expected, atol=1e-12)
