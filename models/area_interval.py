@@ -37,7 +37,7 @@ def interval_factor(ref: ModelRef) -> float:
         facts = _facts(path)
         if facts.get("sha256") == ref.sha256 and CARD_KEY in facts:
             factor = facts[CARD_KEY].get("factor")
-            if not isinstance(factor, int | float) or not factor > 0:
+            if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor > 0:
                 raise ModelError(
                     f"the card of {ref.path} gives {factor!r} as factor of its area interval, which must be "
                     "above 0; correct the card"
