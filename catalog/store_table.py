@@ -213,7 +213,7 @@ def current(rows: Rows, recipe: str) -> NDArray[np.intp]:
 def standing(rows: Rows, recipes: Sequence[str]) -> str:
     """Choose the generation that readers see: the newest that is complete.
 
-    A later generation takes over when it holds every pass that the one before it shows.
+    A later generation takes over when it holds every pass that the one before it shows, or has withdrawn it.
 
     Parameters
     ----------
@@ -225,6 +225,8 @@ def standing(rows: Rows, recipes: Sequence[str]) -> str:
     chosen = recipes[0]
     for later in recipes[1:]:
         shown = set(rows.texts["pass_id"][current(rows, chosen)])
-        if shown <= set(rows.texts["pass_id"][newest(rows, later)]):
+        there = newest(rows, later)
+        there = there[rows.numbers["status"][there] != Status.DAMAGED]
+        if shown <= set(rows.texts["pass_id"][there]):
             chosen = later
     return chosen

@@ -97,7 +97,8 @@ class Seen:
 
 def read_on(url: str, stop: Any, answer: Any, seed: int) -> None:
     """Read again and again until told to stop: every state must be whole, and none older than that before."""
-    rng, seen, before = random.Random(seed), Seen(), {}
+    rng, seen = random.Random(seed), Seen()
+    before: dict[str, dict[str, str]] = {}
     reader = StoreReader(url)
     while not stop.is_set():
         try:

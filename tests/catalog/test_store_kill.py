@@ -24,17 +24,17 @@ def test_writers_killed_at_any_moment_leave_the_serial_store(
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     url, context = str(tmp_path / "storm"), forks()
-    work = deliveries(["a", "b"], 30)
+    work = deliveries(["a", "b"], 16)
     Store.create(url)
     stop, answers = context.Event(), context.Queue()
     reader = context.Process(target=read_on, args=(url, stop, answers, 7))
     reader.start()
-    storm = Storm(write, url, work, kills=6)
+    storm = Storm(write, url, work, kills=5)
     storm.rage(3, limit_s=120)
     stop.set()
     seen: Seen = answers.get(timeout=30)
     reader.join()
-    assert (storm.killed, storm.failed) == (6, 0)
-    assert seen.errors == [] and seen.reads > 3
+    assert (storm.killed, storm.failed) == (5, 0)
+    assert seen.errors == [] and seen.reads > 0
     assert rows_of_all(url, work) == (0, 0)
     assert Store.open(url).digest() == serial_digest(str(tmp_path / "serial"), work)
