@@ -22,6 +22,7 @@ from glaciolake.catalog.errors import CatalogError, StoreError
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.static_catalog import build
 from glaciolake.catalog.store import Store
+from glaciolake.models import predict
 from glaciolake.pipeline.config import RunConfig, load_config
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.run import Summary, run
@@ -129,6 +130,14 @@ def test_a_reprocessed_granule_replaces_its_slice_and_no_other(config: RunConfig
     assert renamed.removesuffix("_VV.tif") in str(after.granules.values[1])
     assert after.area_m2[1] < 0.6 * before.area_m2[1]
     xr.testing.assert_identical(after.isel(time=[0, 2]), before.isel(time=[0, 2]))
+
+
+def test_the_network_is_opened_once_a_process_however_many_pieces_and_threads(config: RunConfig) -> None:
+    write_dates(archive(config), 8)
+    before = predict._load_once.cache_info()  # the workers are threads of this process
+    run(config.model_copy(update={"slices_per_piece": 1}))
+    after = predict._load_once.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 7)
 
 
 BROKEN = ["missing", "truncated", "empty", "html", "all NaN", "all zero", "wrong CRS"]
