@@ -114,6 +114,21 @@ def measure_commits(n_series: Sequence[int]) -> tuple[dict[float, float], dict[f
     return wall, cpu
 
 
+def measure_objects() -> tuple[float, float]:
+    """Files and MiB that a commit writes, median; in a bucket each file is a request to put an object."""
+    with tempfile.TemporaryDirectory() as text:
+        folder, grown = Path(text) / "store", []
+        store = Store.create(str(folder))
+        store.commit(commit_batch("lake", 0))
+        for number in range(1, ROUNDS + 1):
+            before = {path for path in folder.rglob("*") if path.is_file()}
+            store.commit(commit_batch("lake", number))
+            new = [path for path in folder.rglob("*") if path.is_file() and path not in before]
+            grown.append((len(new), sum(path.stat().st_size for path in new) / 2**20))
+    files, mib = (statistics.median(column) for column in zip(*grown, strict=True))
+    return files, mib
+
+
 def measure_tasks(n_workers: Sequence[int], n_pieces: int = 400) -> dict[float, float]:
     """Processor milliseconds of client, scheduler and workers together for a piece that does nothing."""
     place = {"host": "127.0.0.1", "dashboard": False}
@@ -159,7 +174,7 @@ def main() -> None:
     parser.add_argument("--series", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])
     asked = parser.parse_args()
-    print(machine(), flush=True)
+    print(machine())
     tasks = measure_tasks(asked.workers)
     task = fitted(tasks)
     table("workers; processor ms a piece that does nothing", tasks, task)
@@ -168,6 +183,9 @@ def main() -> None:
     table("series in the store; processor s a commit of 64 slices", cpu, commit)
     table("series in the store; wall s a commit of 64 slices", wall, fitted(wall))
     foretell(task, commit)
+    files, mib = measure_objects()
+    size = f"{SHAPE[0]} x {SHAPE[1]}"
+    print(f"\na commit of {PER_COMMIT} slices of {size} pixels of noise: {files:g} files, {mib:.1f} MiB")
 
 
 if __name__ == "__main__":
