@@ -8,7 +8,7 @@ from distributed import Client
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.place import address_of, by_kind
+from glaciolake.cluster.place import address_of, sorted_by_kind
 
 LOOK_S = 3.0
 """How old the picture of the workers may be, seconds: a look costs a message of a few kilobytes a worker."""
@@ -78,10 +78,11 @@ class Crew:
 
     def _look(self) -> None:
         try:
-            self.kinds = by_kind(self.client)
-            self._n_threads = sum(self.client.nthreads().values())
+            workers = self.client.scheduler_info()["workers"]
         except (OSError, TimeoutError, AttributeError) as error:  # None stands for a scheduler that is lost
             raise self.lost() from error
+        self.kinds = sorted_by_kind(workers)
+        self._n_threads = sum(worker["nthreads"] for worker in workers.values())
         self._seen_s = time.monotonic()
         if "gpu" in self.kinds or (self._needed == "worker" and self.kinds):
             self._complete_s = self._seen_s

@@ -6,7 +6,7 @@ Annotations around xarray steps are lost when the graph is optimised; what ``cli
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from distributed import Client, Future
@@ -58,8 +58,13 @@ def address_of(client: Client) -> str:
 
 def by_kind(client: Client) -> dict[str, list[str]]:
     """Addresses of the workers, by kind: ``gpu`` for those that offer one, ``cpu`` for all others."""
+    return sorted_by_kind(client.scheduler_info()["workers"])
+
+
+def sorted_by_kind(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """`by_kind` of what a scheduler has already told of its workers."""
     kinds: dict[str, list[str]] = {"cpu": [], "gpu": []}
-    for address, worker in sorted(client.scheduler_info()["workers"].items()):
+    for address, worker in sorted(workers.items()):
         kinds["gpu" if worker.get("resources", {}).get(GPU, 0) >= 1 else "cpu"].append(address)
     return {kind: addresses for kind, addresses in kinds.items() if addresses}
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 File = Annotated[
     Path | None, typer.Argument(help="Configuration, YAML; options given here win.", show_default=False)
 ]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Dask scheduler, tcp://host:8786; without it workers start here.")
+]
 LastDays = Annotated[
     int | None, typer.Option(min=1, help="Only the last N days up to today, UTC: for a run every hour.")
 ]
@@ -96,9 +99,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Dask scheduler, tcp://host:8786; without it workers start here.")
-    ] = None,
+    scheduler: Scheduler = None,
     workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
     config: Annotated[Path | None, typer.Option(help="The same as the argument.")] = None,
 ) -> None:

@@ -23,6 +23,7 @@ from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.static_catalog import build
 from glaciolake.catalog.store import Store
 from glaciolake.catalog.variables import VARIABLES
+from glaciolake.models import predict
 from glaciolake.pipeline.config import RunConfig, load_config
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.run import Summary, run
@@ -132,6 +133,14 @@ def test_a_reprocessed_granule_replaces_its_slice_and_no_other(config: RunConfig
     derived = [one.name for one in VARIABLES if one.derived]  # told from all slices, so they may follow
     after, before = (one.drop_vars(derived, errors="ignore").isel(time=[0, 2]) for one in (after, before))
     xr.testing.assert_identical(after, before)
+
+
+def test_the_network_is_opened_once_a_process_however_many_pieces_and_threads(config: RunConfig) -> None:
+    write_dates(archive(config), 8)
+    before = predict._load_once.cache_info()  # the workers are threads of this process
+    run(config.model_copy(update={"slices_per_piece": 1}))
+    after = predict._load_once.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 7)
 
 
 BROKEN = ["missing", "truncated", "empty", "html", "all NaN", "all zero", "wrong CRS"]

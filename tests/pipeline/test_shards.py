@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import copy
+import json
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
+from distributed import LocalCluster
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import load_lakes
-from glaciolake.pipeline.config import RunConfig, load_config
+from glaciolake.catalog.store import Store
+from glaciolake.pipeline.config import RunConfig, commented_yaml, load_config
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.run import _settled
+from glaciolake.pipeline.run import _settled, run
 from glaciolake.pipeline.shards import parse_shard, shard_of
-from tests.pipeline.chain import write_network
+from tests.pipeline.chain import write_dates, write_network, write_registry
+from tests.pipeline.stores import differences
 
 LAKES = list(load_lakes().values())
 
@@ -57,3 +65,34 @@ def test_a_run_takes_its_share_of_the_lakes_asked_for(tmp_path: Path) -> None:
 
     both = [taken(load_config(None, told | {"shard": shard})) for shard in ("0/2", "1/2")]
     assert both == [["gokyo", "thulagi"], ["imja", "tsho-rolpa"]]
+
+
+def test_shards_that_run_at_the_same_time_fill_one_store_as_a_single_run_does(tmp_path: Path) -> None:
+    write_dates(tmp_path / "archive", 6)
+    registry = json.loads(write_registry(tmp_path / "one.geojson", lake="first-tsho").read_text())
+    other = copy.deepcopy(registry["features"][0])
+    other["properties"]["id"] = "second-tsho"
+    registry["features"].append(other)
+    (tmp_path / "lakes.geojson").write_text(json.dumps(registry))
+    place: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **place) as cluster:
+        told = {
+            "source": str(tmp_path / "archive"),
+            "store": str(tmp_path / "shared.icechunk"),
+            "registry": tmp_path / "lakes.geojson",
+            "model": str(write_network(tmp_path / "dark.onnx")),
+            "engine": "onnxruntime",
+            "slices_per_piece": 2,
+            "slices_per_commit": 2,
+            "cluster.scheduler": cluster.scheduler_address,
+        }
+        first, second = (load_config(None, told | {"shard": f"{index}/2"}) for index in (0, 1))
+        (tmp_path / "second.yaml").write_text(commented_yaml(second))
+        command = [sys.executable, "-m", "glaciolake.pipeline", "run", str(tmp_path / "second.yaml")]
+        other_run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+        assert run(first).complete
+        assert other_run.wait(timeout=120) == 0
+        once = load_config(None, told | {"store": str(tmp_path / "once.icechunk")})
+        run(once)
+    assert differences(told["store"], once.store) == []
+    assert set(Store.open(once.store).series()) == {"first-tsho", "second-tsho"}
