@@ -80,6 +80,11 @@ def render(
     return [one for one in yaml.safe_load_all(_rendered(given, binary, release, arguments)) if one]
 
 
+def render_with(*arguments: str) -> list[Object]:
+    """Objects of a command line and nothing else."""
+    return [one for one in yaml.safe_load_all(_rendered("{}", HELM4, "gl", arguments)) if one]
+
+
 def render_profile(name: str, binary: Path = HELM4) -> list[Object]:
     """Objects of a profile."""
     files = [str(CHART / "profiles" / f"{one}.yaml") for one in PROFILES[name]]
