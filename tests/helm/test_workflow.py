@@ -1,4 +1,4 @@
-"""The workflow for kind cannot run here; its scripts are at least sound, and speak of what the chart makes."""
+"""The workflow for kind cannot run here; its scripts are at least sound, and speak of the chart's objects."""
 
 from __future__ import annotations
 
