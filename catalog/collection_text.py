@@ -23,7 +23,7 @@ _ABOUT: dict[Family, tuple[str, str, str, str]] = {
         "https://hyp3-docs.asf.alaska.edu",
     ),
 }
-_TERMS = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
+TERMS = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
 _SUMMARISED = (
     "platform",
     "gsd",
@@ -54,7 +54,7 @@ def collection_text(family: Family, items: Sequence[dict[str, Any]]) -> dict[str
     links = [
         {"rel": "root", "href": "../catalog.json", "type": pystac.MediaType.JSON},
         {"rel": "parent", "href": "../catalog.json", "type": pystac.MediaType.JSON},
-        {"rel": "license", "href": _TERMS, "title": "Terms of the Copernicus Sentinel data"},
+        {"rel": "license", "href": TERMS, "title": "Terms of the Copernicus Sentinel data"},
         *(
             {"rel": "item", "href": f"./items/{item['id']}.json", "type": pystac.MediaType.GEOJSON}
             for item in items

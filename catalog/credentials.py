@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import base64
-import hmac
 import json
 import netrc
 import os
@@ -14,20 +13,23 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from glaciolake.catalog.errors import CredentialsMissing
 from glaciolake.catalog.retries import GDAL_PATIENCE
+from glaciolake.catalog.secret import Secret
 
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 """Where Earthdata asks for the password; the archive's own hosts redirect to it."""
 TRUSTED_HOSTS = (".asf.alaska.edu", ".earthdata.nasa.gov", ".earthdatacloud.nasa.gov")
 """Endings of the hosts that may see a token. No other host of a catalogue may."""
 HOW_TO = (
-    f"register at https://{LOGIN_HOST} and give one of: the variable EARTHDATA_TOKEN; EARTHDATA_USERNAME and "
-    f"EARTHDATA_PASSWORD; or a line 'machine {LOGIN_HOST} login <name> password <password>' in ~/.netrc"
+    f"register at https://{LOGIN_HOST} and give one of: the variable EARTHDATA_TOKEN; EARTHDATA_TOKEN_FILE, "
+    "a file with a token, looked at again while a run works; EARTHDATA_USERNAME and EARTHDATA_PASSWORD; "
+    f"or a line 'machine {LOGIN_HOST} login <name> password <password>' in ~/.netrc"
 )
 
 _READING = {
@@ -45,46 +47,6 @@ _READING = {
 
 
 _LOGIN = ("GDAL_HTTP_AUTH", "GDAL_HTTP_BEARER", "GDAL_HTTP_NETRC", "GDAL_HTTP_NETRC_FILE")
-
-
-class Secret:
-    """A text that shows only when asked by `reveal`, and that cannot be pickled."""
-
-    __slots__ = ("__text",)
-
-    def __init__(self, text: str) -> None:
-        self.__text = text
-
-    def reveal(self) -> str:
-        """Give the text itself; never to a log, a message or a task."""
-        return self.__text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self.__text.encode(), other.__text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self.__text)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("credentials do not travel: they may not be pickled, stored or put into a Dask graph")
-
-    def __dask_tokenize__(self) -> NoReturn:
-        self.__reduce_ex__(None)
 
 
 @dataclass(frozen=True)
@@ -136,7 +98,8 @@ def find_credentials(
     Parameters
     ----------
     environ
-        Environment: EARTHDATA_TOKEN, EARTHDATA_USERNAME and EARTHDATA_PASSWORD, NETRC. None: this process's.
+        Environment: EARTHDATA_TOKEN, EARTHDATA_TOKEN_FILE, EARTHDATA_USERNAME and EARTHDATA_PASSWORD, NETRC.
+        None: this process's.
     home
         Folder in which ``.netrc`` or ``_netrc`` may lie. None takes the user's.
 
@@ -153,6 +116,8 @@ def find_credentials(
     environ, home = os.environ if environ is None else environ, home or Path.home()
     if token := environ.get("EARTHDATA_TOKEN", "").strip():
         return Credentials("EARTHDATA_TOKEN", token=_secret("EARTHDATA_TOKEN", token))
+    if named := environ.get("EARTHDATA_TOKEN_FILE", "").strip():
+        return Credentials(named, token=_secret(named, _read_token(Path(named))))
     pair = {key: environ.get(key, "").strip() for key in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")}
     if any(pair.values()):
         return _account(pair)
@@ -165,6 +130,16 @@ def need_credentials(environ: Mapping[str, str] | None = None, home: Path | None
     if found is None:
         raise CredentialsMissing(f"no Earthdata login found; {HOW_TO}")
     return found
+
+
+def check_unexpired(credentials: Credentials | None) -> None:
+    """Raise `CredentialsMissing` where a token says itself that its time is over; before work, not after."""
+    expires = credentials.expires if credentials else None
+    if credentials is not None and expires is not None and expires <= datetime.now(UTC):
+        raise CredentialsMissing(
+            f"the Earthdata token of {credentials.source} expired on {expires:%Y-%m-%d %H:%M} UTC; make a "
+            f"new one at https://{LOGIN_HOST} and put it in its place, here and on the workers"
+        )
 
 
 def is_earthdata(href: str) -> bool:
@@ -212,16 +187,22 @@ def login_options(credentials: Credentials, folder: Path) -> dict[str, str]:
 def login_of_this_process() -> dict[str, str]:
     """GDAL's login settings from this process's own environment or home; empty where there is no login.
 
-    What a cluster's workers call for themselves, so that no secret travels. They hold for every address that
-    GDAL opens: readers put `login_for` around each.
+    What a cluster's workers call for themselves, again and again, so that no secret travels. They hold for
+    every address that GDAL opens: readers put `login_for` around each.
     """
     credentials = find_credentials()
     if credentials is None:
         return {}
-    folder = Path(tempfile.mkdtemp(prefix="glaciolake-")) if credentials.password else Path()
-    if credentials.password:
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _own_folder() if credentials.password else Path()
     return login_options(credentials, folder)
+
+
+@lru_cache(maxsize=1)
+def _own_folder() -> Path:
+    """Folder of this process for its netrc file, erased at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="glaciolake-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def login_for(href: str) -> dict[str, str]:
@@ -248,6 +229,18 @@ def environment_for_workers(credentials: Credentials) -> dict[str, str]:
             "EARTHDATA_PASSWORD": credentials.password.reveal(),
         }
     return {"NETRC": str(credentials.netrc_path)}
+
+
+def _read_token(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise CredentialsMissing(
+            f"EARTHDATA_TOKEN_FILE names {path}, which cannot be read ({error.strerror}); {HOW_TO}"
+        ) from None
+    if not token:
+        raise CredentialsMissing(f"EARTHDATA_TOKEN_FILE names {path}, which is empty; {HOW_TO}")
+    return token
 
 
 def _secret(variable: str, text: str) -> Secret:
@@ -290,8 +283,11 @@ def _write_netrc(credentials: Credentials, folder: Path) -> Path:
     if credentials.username is None or credentials.password is None:
         raise CredentialsMissing(f"the login from {credentials.source} is incomplete; {HOW_TO}")
     path = folder / f"earthdata-{os.getpid()}.netrc"
-    path.unlink(missing_ok=True)
     username, password = credentials.username.reveal(), credentials.password.reveal()
+    line = f"machine {LOGIN_HOST} login {username} password {password}\n"
+    if path.is_file() and path.read_text() == line:
+        return path  # its age tells readers whether the password is another
+    path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"machine {LOGIN_HOST} login {username} password {password}\n")
+        file.write(line)
     return path

@@ -1,62 +1,45 @@
-"""The store: one Zarr v3 group per lake and track in an icechunk repository.
+"""The store: series of lakes by track in an icechunk repository, Zarr v3.
 
 A commit is a transaction: a slice is visible whole (pixels, areas, flags, provenance) or not at all, a
-killed writer leaves the last commit untouched, and a repeated one changes nothing. Slices lie in time order
-on disk, so that a plain ``xarray.open_zarr`` reads a sorted series; a late slice moves those after it.
+killed writer leaves the last commit untouched, and a repeated one changes nothing. Versions are rows that are
+never rewritten; readers see those that are current, in order of time.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import icechunk
-import numpy as np
 import xarray as xr
 import zarr
 import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import find_repository, guarded, make_repository, single_writer
-from glaciolake.catalog.store_layout import (
-    SeriesHeader,
-    append_sorted,
-    by_pass,
-    group_of,
-    last_time,
-    lay_out,
-    read_header,
-    write_root,
+from glaciolake.catalog.store_access import (
+    CONFLICTS,
+    clock_s,
+    find_repository,
+    guarded,
+    make_repository,
+    single_writer,
 )
+from glaciolake.catalog.store_digest import store_digest
+from glaciolake.catalog.store_events import withdraw_from
+from glaciolake.catalog.store_header import SeriesHeader
+from glaciolake.catalog.store_layout import write_root
+from glaciolake.catalog.store_merge import Batch as Batch
+from glaciolake.catalog.store_merge import Derive, Known, Moment, merge
 from glaciolake.catalog.store_quarantine import read_quarantine, with_refused, write_quarantine
-from glaciolake.catalog.variables import BY_NAME, SLICE, STORE_VERSION
-
-T = TypeVar("T")
+from glaciolake.catalog.store_snapshot import Snapshot
+from glaciolake.catalog.variables import STORE_VERSION
 
 MAIN = "main"
-ATTEMPTS = 8
-"""Another writer may commit first; the merge is then done again on its result."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one transaction writes.
-
-    Attributes
-    ----------
-    header
-        Which series, on which grid, made with which settings.
-    slices
-        Variables of `glaciolake.catalog.variables` as they lie on disk (packed), dims (time, y, x) and
-        (time); None where the batch only reports failures.
-    failed
-        Pass id -> reason, for passes that could not be read; they stay pending.
-    """
-
-    header: SeriesHeader
-    slices: xr.Dataset | None
-    failed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+PATIENCE_S = 300.0
+"""Another writer may commit first; the merge is then done again on its result, for so long."""
+LONGEST_WAIT_S = 2.0
 
 
 class Store:
@@ -67,7 +50,8 @@ class Store:
 
     def __init__(self, url: str, repository: icechunk.Repository) -> None:
         self.url = url
-        self._repository = repository
+        self.repository = repository
+        self._known: dict[str, Known] = {}
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -99,7 +83,7 @@ class Store:
         with single_writer(url):  # look, create and fill are one step to other writers
             store = cls(url, find_repository(url) or make_repository(url))
             if guarded(url, store._is_blank):  # new, or its maker was killed before the root was written
-                store._attempt("new store", write_root)
+                store._attempt("new store", lambda new, moment: write_root(new))
             store._check_version()
         return store
 
@@ -109,7 +93,7 @@ class Store:
             root = self._open_root()
         except zarr.errors.GroupNotFoundError:
             # also what a lost snapshot looks like; only the history tells the two apart
-            return len(guarded(self.url, lambda: list(self._repository.ancestry(branch=MAIN)))) == 1
+            return len(guarded(self.url, lambda: list(self.repository.ancestry(branch=MAIN)))) == 1
         return "glaciolake_store_version" not in root.attrs and not list(root.members())
 
     def _check_version(self) -> None:
@@ -121,7 +105,7 @@ class Store:
             )
 
     def _open_root(self) -> zarr.Group:
-        return zarr.open_group(self._repository.readonly_session(MAIN).store, mode="r")
+        return zarr.open_group(self.repository.readonly_session(MAIN).store, mode="r")
 
     def _root(self) -> zarr.Group:
         try:
@@ -133,41 +117,51 @@ class Store:
                 ) from None
             raise
 
-    def _read(self, path: str, take: Callable[[zarr.Group], T], missing: T) -> T:
-        """Take something of a series; `missing` where the series does not exist."""
+    def snapshot(self, snapshot_id: str | None = None) -> Snapshot:
+        """Open the newest committed state, or the one of an id; what others write later does not change it.
 
-        def step() -> T:
-            root = self._root()
-            return take(group_of(root, path)) if path in root else missing
-
-        return guarded(self.url, step)
+        Raises
+        ------
+        StoreError
+            There is no such snapshot, or it has been expired.
+        """
+        if snapshot_id is None:
+            return guarded(self.url, lambda: Snapshot(self.url, self.repository.readonly_session(MAIN)))
+        try:
+            return Snapshot(self.url, self.repository.readonly_session(snapshot_id=snapshot_id))
+        except (icechunk.IcechunkError, ValueError) as error:
+            raise StoreError(
+                f"store {self.url!r} has no snapshot {snapshot_id!r}: it was never there, or is expired; "
+                "'glaciolake store info' names the newest"
+            ) from error
 
     def series(self) -> dict[str, list[str]]:
         """Lakes and their tracks: ``{"tsho-rolpa": ["T012", "T121"]}``, sorted."""
-        return guarded(
-            self.url,
-            lambda: {lake: sorted(group.group_keys()) for lake, group in sorted(self._root().groups())},
-        )
+        return self.snapshot().series()
 
     def header(self, lake: str, track: str) -> SeriesHeader | None:
-        """Grid, model and settings of a series; None where it does not exist yet."""
-        return self._read(f"{lake}/{track}", read_header, None)
+        """Grid, model and settings of a series' newest generation; None where it does not exist yet."""
+        found = self.snapshot().table(lake, track)
+        return found[2][-1] if found else None
 
     def versions(self, lake: str, track: str) -> dict[str, str]:
-        """Pass id -> version digest of every stored slice; empty where the series does not exist."""
-        return self._read(f"{lake}/{track}", lambda group: by_pass(group, "version"), {})
+        """Pass id -> version digest of every slice that readers see; empty where there is no such series."""
+        return self._texts(lake, track, "version")
 
     def granules(self, lake: str, track: str) -> dict[str, str]:
-        """Pass id -> granules that every stored slice was made of; empty where the series does not exist."""
-        return self._read(f"{lake}/{track}", lambda group: by_pass(group, "granules"), {})
+        """Pass id -> granules that every such slice was made of; empty where there is no such series."""
+        return self._texts(lake, track, "granules")
 
-    def last_time(self, lake: str, track: str) -> int | None:
-        """Sensing start of the latest stored slice, seconds since 1970 UTC; None where there is none."""
-        return self._read(f"{lake}/{track}", last_time, None)
+    def _texts(self, lake: str, track: str, name: str) -> dict[str, str]:
+        snapshot = self.snapshot()
+        if snapshot.table(lake, track) is None:
+            return {}
+        rows = (choice := snapshot.choose(lake, track)).rows.take(choice.index)
+        return dict(zip(map(str, rows.texts["pass_id"]), map(str, rows.texts[name]), strict=True))
 
     def quarantine(self) -> dict[str, dict[str, str]]:
         """Read what could not be used: key -> {kind, reason, and source where it is a refused file}."""
-        return guarded(self.url, lambda: read_quarantine(self._root()))
+        return self.snapshot().quarantine()
 
     def read(self, lake: str, track: str) -> xr.Dataset:
         """Open a series, decoded: pixels lazily, the numbers of the slices at once.
@@ -183,23 +177,8 @@ class Store:
         StoreError
             The lake or the track is not in the store, or the store is damaged.
         """
-        known = self.series()
-        if track not in known.get(lake, []):
-            there = (
-                "; ".join(f"{name}: {', '.join(tracks)}" for name, tracks in known.items()) or "nothing yet"
-            )
-            raise StoreError(f"store {self.url!r} has no series {lake}/{track}; it holds {there}")
-        return guarded(self.url, lambda: self._decoded(f"{lake}/{track}"))
-
-    def _decoded(self, path: str) -> xr.Dataset:
-        session = self._repository.readonly_session(MAIN)
-        opened: xr.Dataset = xr.open_zarr(session.store, group=path, consolidated=False)
-        rows = {name: opened[name].load() for name in opened.data_vars if opened[name].dims == SLICE}
-        words = [name for name in rows if BY_NAME[str(name)].dtype == "str"]
-        # pandas, plots and comparisons want NumPy's plain strings, not Zarr's variable-length ones
-        rows |= {name: rows[name].astype(object).astype(str) for name in words}
-        packed = [name for name in opened.data_vars if BY_NAME[str(name)].scale is not None]
-        return opened.assign(rows | {name: opened[name].astype(np.float32) for name in packed})
+        snapshot = self.snapshot()
+        return snapshot.open(snapshot.choose(lake, track))
 
     def commit(self, batch: Batch) -> str | None:
         """Write a batch in one transaction.
@@ -216,7 +195,8 @@ class Store:
             then.
         """
         label = f"{batch.header.lake}/{batch.header.track}"
-        return self._change(label, lambda store: _merge(store, batch, self.url))
+        known = self._known.setdefault(label, Known())
+        return self.change(label, lambda store, moment: merge(store, batch, moment, known, self.url))
 
     def note_refused(
         self, refused: Mapping[str, str], *, source: str = "", used: Collection[str] = ()
@@ -238,57 +218,87 @@ class Store:
             Snapshot id; None where nothing changes.
         """
 
-        def change(store: Any) -> bool:
+        def change(store: Any, moment: Moment) -> bool:
             root = zarr.open_group(store, mode="r+")
             return write_quarantine(root, with_refused(read_quarantine(root), refused, source, used))
 
-        return self._change("refused", change)
+        return self.change("refused", change)
 
-    def _change(self, message: str, change: Callable[[Any], bool]) -> str | None:
+    def withdraw(
+        self, lake: str, track: str, reasons: Mapping[str, str], derive: Derive | None = None
+    ) -> str | None:
+        """Withdraw slices: readers no longer see them, their history stays.
+
+        A withdrawn version never comes back by being written again; one of newer granules does.
+
+        Parameters
+        ----------
+        lake, track
+            The series.
+        reasons
+            Pass id -> why, such as ``granule withdrawn by the provider: wrong orbit``.
+        derive
+            As in `Batch`; needed where the series has derived variables.
+
+        Returns
+        -------
+        str or None
+            Snapshot id; None where none of them was to be seen.
+        """
+        self.snapshot().require(lake, track)
+        path = f"{lake}/{track}"
+
+        def step(store: Any, moment: Moment) -> bool:
+            return withdraw_from(store, path, reasons, moment, derive)
+
+        return self.change(f"withdraw {path}", step)
+
+    def digest(self) -> str:
+        """Digest of all that readers see; see `glaciolake.catalog.store_digest`."""
+        return store_digest(self.snapshot())
+
+    def change(self, message: str, change: Change) -> str | None:
+        """Do something in a transaction of its own, again where another writer was faster.
+
+        Parameters
+        ----------
+        message
+            What the history of the store says of it.
+        change
+            Called with a writable Zarr store and the moment; False where nothing was changed.
+
+        Returns
+        -------
+        str or None
+            Snapshot id; None where nothing was changed.
+        """
         with single_writer(self.url):
             return self._attempt(message, change)
 
-    def _attempt(self, message: str, change: Callable[[Any], bool]) -> str | None:
+    def _attempt(self, message: str, change: Change) -> str | None:
         """Commit under a lock that is already held: taking it twice in one process would wait for ever."""
-        for _ in range(ATTEMPTS):
+        until_s, longest_s = time.monotonic() + PATIENCE_S, 0.05
+        while time.monotonic() < until_s:
             try:
                 return guarded(self.url, lambda: self._transaction(message, change), writing=True)
-            except icechunk.ConflictError:
-                continue
-        raise StoreError(f"store {self.url!r}: another writer was faster {ATTEMPTS} times; run again")
+            except CONFLICTS:
+                time.sleep(random.uniform(0, longest_s))
+                longest_s = min(2 * longest_s, LONGEST_WAIT_S)
+        raise StoreError(
+            f"store {self.url!r}: other writers were faster for {PATIENCE_S:.0f} s; nothing was changed. "
+            "Run again, with fewer runs at a time or a larger slices_per_commit"
+        )
 
-    def _transaction(self, message: str, change: Callable[[Any], bool]) -> str | None:
-        session = self._repository.writable_session(MAIN)
-        return str(session.commit(message)) if change(session.store) else None
-
-
-def open_lake(url: str, lake: str, track: str) -> xr.Dataset:
-    """Open the series of one lake and track: lazy, decoded, sorted by time.
-
-    Parameters
-    ----------
-    url
-        Address of the store.
-    lake, track
-        ``tsho-rolpa``, ``T121``.
-    """
-    return Store.open(url).read(lake, track)
+    def _transaction(self, message: str, change: Change) -> str | None:
+        session = self.repository.writable_session(MAIN)
+        parent = str(session.snapshot_id)
+        written_s = self.repository.lookup_snapshot(parent).written_at.timestamp()
+        moment = Moment(parent, clock_s(self.url, written_s))
+        if not change(session.store, moment):
+            return None
+        # Nothing is rebased: what was merged is true of this parent only. The next attempt looks anew, and so
+        # a commit that was made though its answer was lost is not made twice.
+        return str(session.commit(message))
 
 
-def _merge(store: Any, batch: Batch, url: str) -> bool:
-    root = zarr.open_group(store, mode="r+")
-    header, changed = batch.header, False
-    path = f"{header.lake}/{header.track}"
-    done: list[str] = []
-    if batch.slices is not None:
-        done = [f"{path}/{text}" for text in batch.slices["pass_id"].values]
-        if path in root:
-            group = group_of(root, path)
-            header.check_same(read_header(group), url)
-            changed = append_sorted(group, batch.slices)
-        else:
-            lay_out(store, header, batch.slices)
-            changed = True
-    entries = {key: entry for key, entry in read_quarantine(root).items() if key not in done}
-    entries |= {f"{path}/{key}": dict(entry) for key, entry in batch.failed.items()}
-    return write_quarantine(root, entries) or changed
+Change = Callable[[Any, Moment], bool]

@@ -6,8 +6,10 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -22,6 +24,14 @@ T = TypeVar("T")
 
 HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
 """The engine's empty first snapshot, always of this name, and a reference that was being written."""
+CONFLICTS = (icechunk.ConflictError, icechunk.RebaseFailedError)
+"""Another writer was faster."""
+CHECKSUM = "computed checksum do not match"
+"""What Zarr's checksum codec says of a damaged chunk."""
+CLOCK_SLACK_S = 60.0
+"""Clocks of a cluster's machines differ; one that stands so far behind the last commit is wrong."""
+CHUNKS_PER_MANIFEST = 64
+"""Chunks along a series that one manifest lists; a commit rewrites the last manifest of an array."""
 
 
 def local_path(url: str) -> Path | None:
@@ -71,6 +81,15 @@ def storage_of(url: str) -> icechunk.Storage:
     )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where something lies: address of the store, ``lake/track`` in it, and the snapshot."""
+
+    url: str
+    path: str
+    snapshot: str
+
+
 @contextmanager
 def single_writer(url: str) -> Iterator[None]:
     """Let one process commit at a time to a local store.
@@ -110,7 +129,20 @@ def find_repository(url: str) -> icechunk.Repository | None:
         return None
     if not guarded(url, lambda: icechunk.Repository.exists(storage)):
         return None
-    return guarded(url, lambda: icechunk.Repository.open(storage))
+    return guarded(url, lambda: icechunk.Repository.open(storage, config=engine_settings()))
+
+
+def engine_settings() -> icechunk.RepositoryConfig:
+    """Set the engine up: manifests in parts, so that a commit costs the same however long a series is."""
+    every = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
+    config = icechunk.RepositoryConfig.default()
+    config.manifest = icechunk.ManifestConfig(
+        preload=icechunk.ManifestPreloadConfig(max_total_refs=0),
+        splitting=icechunk.ManifestSplittingConfig.from_dict(
+            {icechunk.ManifestSplitCondition.AnyArray(): every}
+        ),
+    )
+    return config
 
 
 def make_repository(url: str) -> icechunk.Repository:
@@ -128,8 +160,10 @@ def make_repository(url: str) -> icechunk.Repository:
             f"{url!r} holds something that is not a glaciolake store; give an empty or new folder"
         )
     try:
-        return guarded(url, lambda: icechunk.Repository.create(storage_of(url)), writing=True)
-    except (icechunk.ConflictError, StoreError):
+        return guarded(
+            url, lambda: icechunk.Repository.create(storage_of(url), config=engine_settings()), writing=True
+        )
+    except (*CONFLICTS, StoreError):
         others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
         if others is None:
             raise
@@ -163,11 +197,16 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
     """
     try:
         return step()
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         raise
     except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError) as error:
         raise _store_error(url, error, writing=writing) from error
     except BaseException as error:
+        if isinstance(error, ValueError) and CHECKSUM in str(error):
+            raise StoreError(
+                f"store {url!r}: a stored chunk is damaged ({error}), and nothing was written. 'glaciolake "
+                f"store repair {url}' marks its slices as lost, and the run that made them makes them again"
+            ) from error
         damaged = isinstance(error, KeyError | ValueError) and not writing
         # the engine's panic derives from BaseException alone, and its class cannot be imported
         if not damaged and type(error).__name__ != "PanicException":
@@ -175,19 +214,68 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
         raise _store_error(url, error, writing=writing) from error
 
 
+def named_damage(place: Place, step: Callable[[], T], damaged: Callable[[], list[str]]) -> T:
+    """Run a step that reads pixels; where it fails, say which slices are damaged and how they are made anew.
+
+    Parameters
+    ----------
+    place
+        Where it reads.
+    step
+        What to run.
+    damaged
+        Names the slices that cannot be read; called on failure only.
+    """
+    try:
+        return step()
+    except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError, ValueError, RuntimeError) as error:
+        names = damaged()
+        if not names:
+            raise _store_error(place.url, error, writing=False) from error
+        raise StoreError(
+            f"{place.path} in store {place.url!r}: the stored pixels of {', '.join(names)} are damaged "
+            f"({one_line(error)}). 'glaciolake store repair {place.url}' marks them as lost, and the run "
+            "that made them then makes them again"
+        ) from error
+
+
+def clock_s(url: str, last_s: float) -> float:
+    """Time of this machine, seconds since 1970 UTC, after a look at whether it can be true.
+
+    Parameters
+    ----------
+    url
+        Address of the store, for the message.
+    last_s
+        When the store was last committed to.
+
+    Raises
+    ------
+    StoreError
+        The clock stands before that.
+    """
+    now_s = time.time()
+    if now_s < last_s - CLOCK_SLACK_S:
+        raise StoreError(
+            f"store {url!r}: this machine's clock stands {last_s - now_s:.0f} s before the last commit; "
+            "nothing was written. Set the clock, then run the same command again"
+        )
+    return now_s
+
+
 def _store_error(url: str, error: BaseException, *, writing: bool) -> StoreError:
     if writing:
         return StoreError(
-            f"store {url!r} could not be written: {_reason(error)}{_free_space(url)}. Nothing stored was "
+            f"store {url!r} could not be written: {one_line(error)}{_free_space(url)}. Nothing stored was "
             "changed; free space, mend access or give another address, then run the same command again"
         )
     return StoreError(
-        f"store {url!r} could not be read: {_reason(error)}. Check the address, the connection and who may "
+        f"store {url!r} could not be read: {one_line(error)}. Check the address, the connection and who may "
         "read it; where files of the store are gone or damaged, bring them back from a copy"
     )
 
 
-def _reason(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Cause of an error in one line: what was tried, and what the engine met at the bottom of it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:

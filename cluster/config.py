@@ -10,6 +10,35 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}/?")
 WHOLE_MEMORY = "auto"
+CHART = "glaciolake"
+"""Name of our Helm chart."""
+LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_LENGTH = 63
+"""What DNS allows one part of a name."""
+
+
+class KubernetesRelease(BaseModel):
+    """A release of our Helm chart, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release: str = Field(pattern=f"^{LABEL}$", description="Name given to `helm install`.")
+    namespace: str = Field(default="default", pattern=f"^{LABEL}$", description="Namespace of the release.")
+
+    @property
+    def service(self) -> str:
+        """Name of the scheduler's Service; its first part is what Helm's charts call their full name."""
+        whole = self.release if CHART in self.release else f"{self.release}-{CHART}"
+        return f"{whole}-scheduler"
+
+    @model_validator(mode="after")
+    def _fits(self) -> KubernetesRelease:
+        if len(self.service) > LABEL_LENGTH:
+            raise ValueError(
+                f"release {self.release!r} makes the Service name {self.service!r}, longer than "
+                f"{LABEL_LENGTH} characters; give a shorter release name, or the scheduler's address"
+            )
+        return self
 
 
 class ClusterConfig(BaseModel):
@@ -21,8 +50,17 @@ class ClusterConfig(BaseModel):
         default=None,
         description="Dask scheduler, tcp://host:8786 or tls://host:8786; null: workers on this machine.",
     )
+    kubernetes: KubernetesRelease | None = Field(
+        default=None,
+        description="Release of our Helm chart whose scheduler is used: release and namespace; else null.",
+    )
     n_workers: int | None = Field(
         default=None, ge=1, description="Worker processes on this machine; null starts one a core."
+    )
+    max_workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="Let workers on this machine grow from n_workers up to so many while there is work.",
     )
     threads_per_worker: int = Field(
         default=1, ge=1, description="Tasks at a time in a worker process; more processes beat more threads."
@@ -46,7 +84,9 @@ class ClusterConfig(BaseModel):
         default=10.0, gt=0, description="How long to wait for the scheduler to answer, seconds."
     )
     workers_timeout_s: float = Field(
-        default=120.0, gt=0, description="How long to wait for a first worker, seconds."
+        default=45.0,
+        gt=0,
+        description="How long to wait for a worker of each kind that is needed, also in mid-run, seconds.",
     )
     tls_ca_file: Path | None = Field(
         default=None, description="With tls://: certificate of the authority that signed the scheduler's."
@@ -80,6 +120,30 @@ class ClusterConfig(BaseModel):
         files = (self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
         if any(files) and not all(files):
             raise ValueError("give all of tls_ca_file, tls_cert_file and tls_key_file, or none of them")
-        if any(files) and not (self.scheduler or "").startswith(("tls://", "wss://")):
+        secret = (self.scheduler or "").startswith(("tls://", "wss://")) or self.kubernetes is not None
+        if any(files) and not secret:
             raise ValueError(f"TLS files go with a tls:// scheduler, not with {self.scheduler!r}")
         return self
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ClusterConfig:
+        if self.scheduler is not None and self.kubernetes is not None:
+            raise ValueError(f"give scheduler ({self.scheduler}) or kubernetes, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _can_grow(self) -> ClusterConfig:
+        if self.max_workers is None:
+            return self
+        if self.gpu or not self.is_local:
+            raise ValueError(
+                "max_workers is for workers without a GPU on this machine; elsewhere scale what starts them"
+            )
+        if self.n_workers is None or self.n_workers > self.max_workers:
+            raise ValueError(f"max_workers is {self.max_workers}; give n_workers from 1 to as many")
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether workers are started on this machine."""
+        return self.scheduler is None and self.kubernetes is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from distributed import Client
 from distributed.security import Security
@@ -15,15 +15,12 @@ from distributed.versions import VersionMismatchWarning
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.kubernetes import release_address
 from glaciolake.cluster.local import local_cluster
 from glaciolake.cluster.place import address_of, need_gpu
+from glaciolake.cluster.versions import PACKAGE, check_versions
 
 logger = logging.getLogger(__name__)
-
-EXACT = ("dask", "distributed", "cloudpickle", "glaciolake")
-"""Packages whose versions must be equal everywhere: what travels between processes depends on them."""
-FIRST_TWO = ("python", "numpy")
-"""Packages of which the first two numbers must be equal."""
 
 
 @contextmanager
@@ -47,15 +44,22 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     ClusterError
         The scheduler does not answer, no worker comes, versions differ, or no worker offers a GPU.
     """
-    if config.scheduler is None:
+    if config.is_local:
         with local_cluster(config) as cluster, _made(lambda: Client(cluster)) as client:
             _check(client, config)
             yield client
     else:
-        with _client_of(config.scheduler, config) as client:
+        with _quiet_loss(), _client_of(_address(config), config) as client:
             _check(client, config)
-            check_versions(client.get_versions(packages=["glaciolake"]))
+            check_versions(client.get_versions(packages=[PACKAGE]))
             yield client
+
+
+def _address(config: ClusterConfig) -> str:
+    """Address of the scheduler that the configuration names."""
+    if config.kubernetes is None:
+        return str(config.scheduler)
+    return release_address(config.kubernetes, encrypted=config.tls_ca_file is not None)
 
 
 def _client_of(address: str, config: ClusterConfig) -> Client:
@@ -73,6 +77,23 @@ def _client_of(address: str, config: ClusterConfig) -> Client:
         f"address{_tls_hint(address, config)}, that `dask scheduler` runs there and that the port is "
         "open, or leave the scheduler out to use this machine"
     )
+
+
+@contextmanager
+def _quiet_loss() -> Iterator[None]:
+    """Keep Dask's tracebacks of a scheduler that was lost from the user: `Crew` says it in a sentence."""
+    log = logging.getLogger("distributed.client")
+
+    def matters(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        lost = isinstance(error, OSError | CancelledError) or "Failed to reconnect" in str(record.msg)
+        return not lost
+
+    log.addFilter(matters)
+    try:
+        yield
+    finally:
+        log.removeFilter(matters)
 
 
 def _made(make: Callable[[], Client]) -> Client:
@@ -124,51 +145,5 @@ def _check(client: Client, config: ClusterConfig) -> None:
             f"`dask worker {address}`, or raise workers_timeout_s if they are on their way"
         ) from error
     if config.gpu:
-        need_gpu(client)
+        need_gpu(client, config.workers_timeout_s)
     logger.info("connected scheduler=%s workers=%d", address, len(client.nthreads()))
-
-
-def check_versions(versions: Mapping[str, Any]) -> None:
-    """Refuse a cluster whose parts would misread each other's messages.
-
-    Parameters
-    ----------
-    versions
-        What `distributed.Client.get_versions` returns: ``client``, ``scheduler`` and, by address,
-        ``workers``, each with ``packages``: name to version, None where it is not installed.
-
-    Raises
-    ------
-    ClusterError
-        Names the package, both versions and where they are.
-    """
-    ours: dict[str, str | None] = versions["client"]["packages"]
-    others = {"the scheduler": versions["scheduler"]} | {
-        f"worker {address}": said for address, said in sorted(versions["workers"].items())
-    }
-    found: dict[str, list[str]] = {}
-    for where, said in others.items():
-        theirs = said["packages"] if isinstance(said, Mapping) else {}
-        for package in (*EXACT, *FIRST_TWO):
-            # a scheduler only passes messages on, and needs neither numpy nor us
-            if where == "the scheduler" and package in ("glaciolake", "numpy"):
-                continue
-            if _told(package, theirs.get(package)) != _told(package, ours.get(package)):
-                text = f"{package} {theirs.get(package) or 'missing'} (here {ours.get(package) or 'missing'})"
-                found.setdefault(text, []).append(where)
-    if found:
-        told = "; ".join(f"{text} on {_places(places)}" for text, places in found.items())
-        raise ClusterError(
-            f"versions differ: {told}. Install the same versions everywhere, best from one image"
-        )
-
-
-def _told(package: str, version: str | None) -> str | None:
-    """Part of a version that has to agree."""
-    if version is None or package in EXACT:
-        return version
-    return ".".join(version.split(".")[:2])
-
-
-def _places(places: list[str]) -> str:
-    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"

@@ -194,13 +194,20 @@ def check_credentials(environ: Mapping[str, str], home: Path) -> Check:
     name = "earthdata login"
     if environ.get("EARTHDATA_TOKEN", "").strip():
         return Check(name, "ok", "EARTHDATA_TOKEN is set")
+    if named := environ.get("EARTHDATA_TOKEN_FILE", "").strip():
+        there = Path(named).is_file()
+        found = f"EARTHDATA_TOKEN_FILE names {named}{'' if there else ', which is no file'}"
+        return Check(name, "ok" if there else "fail", found, _login_fix())
     pair = [bool(environ.get(key, "").strip()) for key in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")]
     if all(pair):
         return Check(name, "ok", "EARTHDATA_USERNAME and EARTHDATA_PASSWORD are set")
     if any(pair):
         missing = "EARTHDATA_PASSWORD" if pair[0] else "EARTHDATA_USERNAME"
         return Check(name, "fail", f"{missing} is not set, though its partner is", f"set {missing}")
-    path = Path(environ.get("NETRC") or home / ".netrc")
+    return _check_netrc(name, Path(environ.get("NETRC") or home / ".netrc"))
+
+
+def _check_netrc(name: str, path: Path) -> Check:
     if not path.is_file():
         return Check(name, "warn", "none; the real archive cannot be read", _login_fix())
     try:
@@ -223,12 +230,17 @@ def check_network(errors: Mapping[str, str | None]) -> Check:
     return Check("network", "ok", ", ".join(errors) or "not tried")
 
 
+def failed(name: str, sentence: str) -> Check:
+    """Make a failed check of an error's sentence: what comes after the first semicolon is the cure."""
+    return Check(name, "fail", sentence.partition(";")[0], sentence.partition("; ")[2] or sentence)
+
+
 def check_scheduler(address: str | None, error: str | None) -> Check:
     """See whether a scheduler answers, has workers, and has our versions."""
     if address is None:
         return Check("scheduler", "ok", "none given; workers start on this machine")
     if error:
-        return Check("scheduler", "fail", error.partition(";")[0], error.partition("; ")[2] or error)
+        return failed("scheduler", error)
     return Check("scheduler", "ok", f"{address} answers, has workers and the same versions")
 
 

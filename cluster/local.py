@@ -29,6 +29,8 @@ ALLOCATOR = {
 }
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 GPU = "GPU"
+SOON = "100ms"
+"""A cluster that may grow does so for work of this length: a run hands out a little at a time."""
 
 
 @contextmanager
@@ -52,6 +54,8 @@ def local_cluster(config: ClusterConfig) -> Iterator[SpecCluster]:
         with dask.config.set({PRE_SPAWN: environ}):
             cluster = _start(config)
         with _quiet_farewell(), cluster:
+            if config.max_workers is not None:
+                cluster.adapt(minimum=config.n_workers, maximum=config.max_workers, target_duration=SOON)
             yield cluster
 
 
@@ -93,7 +97,7 @@ def worker_environ(
     dict[str, str]
         Variables and values, Dask's included.
     """
-    n_threads = max(1, CPU_COUNT // (n_cpu_workers(config) * config.threads_per_worker))
+    n_threads = max(1, CPU_COUNT // (most_cpu_workers(config) * config.threads_per_worker))
     ours = {**ALLOCATOR, **dict.fromkeys(THREAD_COUNTS, str(n_threads))}
     leftovers = {name: str(value) for name, value in dask_default.items()}
     wished = {
@@ -109,10 +113,16 @@ def n_cpu_workers(config: ClusterConfig) -> int:
     return config.n_workers or max(1, CPU_COUNT // config.threads_per_worker)
 
 
+def most_cpu_workers(config: ClusterConfig) -> int:
+    """Workers without a GPU that there may be on this machine, to share cores and memory among."""
+    return config.max_workers or n_cpu_workers(config)
+
+
 def worker_specs(config: ClusterConfig) -> dict[str, dict[str, Any]]:
     """Describe the workers to `distributed.SpecCluster`: name to class and options."""
     n_cpu, n_gpu = n_cpu_workers(config), config.n_gpu_workers if config.gpu else 0
-    limit = MEMORY_LIMIT // (n_cpu + n_gpu) if config.memory_limit == WHOLE_MEMORY else config.memory_limit
+    share = MEMORY_LIMIT // (most_cpu_workers(config) + n_gpu)
+    limit = share if config.memory_limit == WHOLE_MEMORY else config.memory_limit
     options: dict[str, Any] = {
         "nthreads": config.threads_per_worker,
         "memory_limit": limit,

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glaciolake.models import quiet
+from glaciolake.models.batches import BATCH_PX
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import Engine, ModelRef
 from glaciolake.models.weights import locate
@@ -22,6 +23,10 @@ Float32 = NDArray[np.float32]
 # (n, channel, y, x) float32 without NaN, y and x multiples of the stride, to (n, y, x) 0..1 float32.
 Network = Callable[[Float32], Float32]
 
+GPU_BATCH_PX = 64 * 256 * 256
+"""Of one call on a GPU, which is idle where it is given little at once: 2.4 GB of activations at most."""
+NVIDIA = Path("/dev/nvidiactl")
+"""There where a GPU of that maker is; so nobody imports torch for two seconds to learn that none is."""
 THREADS_KEY = "GLACIOLAKE_INFERENCE_THREADS"
 
 
@@ -43,12 +48,14 @@ class Share(NamedTuple):
 def choose(engine: Engine) -> Engine:
     """Engine that "auto" means here; any other is checked to be known and installed."""
     if engine == "auto":
+        if has_gpu():
+            return "torch-cuda"
         if not importlib.util.find_spec("openvino"):
             return "onnxruntime"
         return "openvino-bf16" if computes_bfloat16() else "openvino"
     if engine not in LOADERS:
         raise ModelError(f"unknown engine {engine!r}; take one of {['auto', *sorted(LOADERS)]}")
-    package = engine.removesuffix("-bf16")
+    package = engine.partition("-")[0]
     if importlib.util.find_spec(package) is None:
         extra = "" if package == "onnxruntime" else f"[{package}]"
         raise ModelError(
@@ -56,6 +63,20 @@ def choose(engine: Engine) -> Engine:
             "which takes what is there"
         )
     return engine
+
+
+def has_gpu() -> bool:
+    """Whether torch is installed and sees a GPU."""
+    if not NVIDIA.exists() or importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def batch_px(ref: ModelRef) -> int:
+    """Most pixels that the engine of a reference is given at once."""
+    return GPU_BATCH_PX if choose(ref.engine) in ("torch", "torch-cuda") and has_gpu() else BATCH_PX
 
 
 @lru_cache(maxsize=1)
@@ -143,23 +164,27 @@ def _onnxruntime(ref: ModelRef, use: Share) -> Network:
     return run
 
 
-def _torch(ref: ModelRef, use: Share) -> Network:
+def _torch(
+    ref: ModelRef, use: Share, *, wish: Literal["auto", "cpu", "cuda"] = "auto", bfloat16: bool = False
+) -> Network:
     import torch
 
     from glaciolake.models.export import load_network
-    from glaciolake.models.network import on_device
+    from glaciolake.models.network import device_of, on_device
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cpu":
+    device = device_of(wish)
+    on_gpu = device.type == "cuda"
+    if not on_gpu:
         torch.set_num_threads(use.threads)
     network = on_device(load_network(ref), device)
+    # On a GPU float16: three bits more than bfloat16, and probabilities need no wide range.
+    half, short = torch.float16 if on_gpu else torch.bfloat16, on_gpu or bfloat16
 
     def run(images: Float32) -> Float32:
         tensor = torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last)
-        half = torch.autocast(device.type, torch.float16, enabled=device.type == "cuda")
-        with torch.inference_mode(), half:
+        with torch.inference_mode(), torch.autocast(device.type, half, enabled=short):
             logits = network(tensor)[:, 0]
-        return np.asarray(torch.sigmoid(logits.float()).cpu().numpy())
+            return np.asarray(torch.sigmoid(logits.float()).cpu().numpy())
 
     return run
 
@@ -174,4 +199,6 @@ LOADERS: dict[str, Callable[[ModelRef, Share], Network]] = {
     "openvino": _openvino,
     "openvino-bf16": partial(_openvino, precision="bf16"),
     "torch": _torch,
+    "torch-bf16": partial(_torch, wish="cpu", bfloat16=True),
+    "torch-cuda": partial(_torch, wish="cuda"),
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
@@ -86,6 +87,73 @@ def folds(samples: Sequence[Sample], split: Split, *, seed: int = 0) -> list[Fol
     return found
 
 
+def inner_folds(parts: Sequence[Fold], split: Split) -> list[Fold]:
+    """Part the training parts of a split once more, to calibrate on what no test scene had a hand in.
+
+    In ``forward`` each year of the training part is tested once by what is older. Elsewhere every two folds
+    are left out together, so that one network serves both: what it says of the one may calibrate the other.
+
+    Parameters
+    ----------
+    parts, split
+        Of `folds`.
+
+    Returns
+    -------
+    list[Fold]
+        None for ``block``: a quarter of a frame holds no lake's area. `calibrating` says what is whose.
+    """
+    if split == "block":
+        return []
+    if split == "forward":
+        (part,) = parts
+        years = sorted({one.start.year for one in part.train})
+        return [_before(str(year), part.train, year) for year in years[1:]]
+    found = []
+    for one, other in combinations(parts, 2):
+        tested = {*map(id, one.test), *map(id, other.test)}
+        train = [sample for sample in one.train if id(sample) not in tested]
+        if train:  # of two folds nothing is left to learn from
+            found.append(Fold(f"{one.name} and {other.name}", train, [*one.test, *other.test]))
+    return found
+
+
+def calibrating(part: Fold, inner: Sequence[Fold], split: Split) -> list[tuple[int, list[int]]]:
+    """Choose the inner folds, and of each the tested scenes, that may calibrate what is said of a test.
+
+    Parameters
+    ----------
+    part
+        Fold of `folds`.
+    inner
+        Of `inner_folds`.
+    split
+        Of both.
+
+    Returns
+    -------
+    list[tuple[int, list[int]]]
+        Number of an inner fold, and numbers of its tested scenes.
+
+    Raises
+    ------
+    ModelError
+        Where what calibrates, or what its network learned from, knows of the test; see `leaks`.
+    """
+    own, found = {*map(id, part.test)}, []
+    for number, one in enumerate(inner):
+        if split != "forward" and not own <= {*map(id, one.test)}:
+            continue  # its network has learned from this test
+        at = [i for i, sample in enumerate(one.test) if id(sample) not in own]
+        stage = Fold(part.name, [*one.train, *(one.test[i] for i in at)], part.test)
+        if known := [*leaks(one, split), *leaks(stage, split)]:
+            raise ModelError(
+                f"split {split!r}, what calibrates fold {part.name!r} leaks: {'; '.join(known[:3])}"
+            )
+        found.append((number, at))
+    return found
+
+
 def check_split(name: str) -> Split:
     """Split of a name."""
     for split in SPLITS:
@@ -149,7 +217,13 @@ def _scene(samples: Sequence[Sample], seed: int) -> list[Fold]:
 
 def _forward(samples: Sequence[Sample], seed: int) -> list[Fold]:
     last = max(one.start.year for one in samples)
-    return [_at(str(last), samples, np.array([one.start.year == last for one in samples]))]
+    return [_before(str(last), samples, last)]
+
+
+def _before(name: str, samples: Sequence[Sample], year: int) -> Fold:
+    """Test a year with what is older."""
+    older = [one for one in samples if one.start.year < year]
+    return Fold(name, older, [one for one in samples if one.start.year == year])
 
 
 def _lake(samples: Sequence[Sample], seed: int) -> list[Fold]:

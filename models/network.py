@@ -6,7 +6,7 @@ import importlib
 import sys
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import ModelSpec
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 ENCODER = "efficientnet-b3"
+STANDARDISED = "standardised+"
+"""Before the name of an encoder: each image is first brought to mean 0 and deviation 1, padding and all."""
 _HELD: list[object] = []  # torch drops an operator's schema with the Library object that defined it
 
 
@@ -34,7 +36,8 @@ def build_network(spec: ModelSpec, *, encoder: str = ENCODER) -> torch.nn.Module
     spec
         Decides the number of input channels.
     encoder
-        Name that `segmentation_models_pytorch` knows, or of an ensemble of track networks.
+        Name that `segmentation_models_pytorch` knows, after `STANDARDISED` or not, or of an ensemble of track
+        networks.
 
     Returns
     -------
@@ -43,9 +46,30 @@ def build_network(spec: ModelSpec, *, encoder: str = ENCODER) -> torch.nn.Module
     """
     if spec.record:
         return build_ensemble(encoder, channels(spec))
-    smp = segmentation_models()
-    network: torch.nn.Module = smp.Unet(encoder, encoder_weights=None, in_channels=channels(spec), classes=1)
+    kind = _standardised() if encoder.startswith(STANDARDISED) else segmentation_models().Unet
+    known = encoder.removeprefix(STANDARDISED)
+    try:
+        network: torch.nn.Module = kind(known, encoder_weights=None, in_channels=channels(spec), classes=1)
+    except KeyError as error:
+        raise ModelError(f"no encoder {known!r} in segmentation_models_pytorch: {error.args[0]}") from error
     return network
+
+
+def device_of(wish: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """Device to compute on; "auto" is a GPU where torch sees one.
+
+    Raises
+    ------
+    ModelError
+        A GPU is asked for where there is none.
+    """
+    import torch
+
+    there = torch.cuda.is_available()
+    if wish == "cuda" and not there:
+        built = f"torch {torch.__version__}" + ("" if torch.version.cuda else ", a build without CUDA")
+        raise ModelError(f"a GPU is asked for, but {built} sees none here; take 'auto' or the CPU")
+    return torch.device("cuda" if there and wish != "cpu" else "cpu")
 
 
 def on_device(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
@@ -54,6 +78,19 @@ def on_device(network: torch.nn.Module, device: torch.device) -> torch.nn.Module
 
     moved: torch.nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved
+
+
+def _standardised() -> type[torch.nn.Module]:
+    """Class of U-Nets that see each image as its deviations from its own mean."""
+
+    class Standardised(segmentation_models().Unet):  # type: ignore[misc]  # the library tells no types
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            away = images - images.mean((1, 2, 3), keepdim=True)
+            spread = (away * away).mean((1, 2, 3), keepdim=True).sqrt()
+            logits: torch.Tensor = super().forward(away / (spread + 1e-6))
+            return logits
+
+    return Standardised
 
 
 @cache

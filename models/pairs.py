@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 
 from glaciolake.catalog.granule import track_name
 from glaciolake.models.chips import median_power, read_chips
@@ -23,7 +26,7 @@ from glaciolake.models.data import (
 from glaciolake.models.track.record import Images, Key, Page, images_of, with_samples
 
 NEPAL = (86.5, 28.0)
-"""Longitude and latitude, degrees, where a lake is taken to lie that neither chips nor network know."""
+"""Longitude and latitude, degrees, where a lake is taken to lie whose place nothing tells."""
 TYPICAL_DB = (
     -42.6, -19.7, -17.9, -16.5, -15.4, -14.3, -13.4, -12.7, -12.0, -11.4, -10.9, -10.4, -10.0, -9.6, -9.2,
     -8.9, -8.5, -8.2, -7.9, -7.6, -7.3, -6.9, -6.6, -6.3, -6.0, -5.6, -5.2, -4.8, -4.3, -3.7, -2.8, -1.3,
@@ -66,7 +69,8 @@ def read_pairs(
     samples = []
     for name, of_pair in pair_names(pairs).items():
         lake = of_pair.lake
-        orbit = orbit_of(name, of_pair.start, found_in.get(lake) or known_from.get(lake) or NEPAL)
+        place = found_in.get(lake) or known_from.get(lake) or _place(pairs / "images" / name) or NEPAL
+        orbit = orbit_of(name, of_pair.start, place)
         picture, water = read_pair(pairs, name)
         chip = published.get((of_pair.stamp, of_pair.identity, lake))
         if chip is None:
@@ -76,6 +80,14 @@ def read_pairs(
             power = chip.power
         samples.append(labelled(of_pair, orbit, power, water, rebuilt=chip is None))
     return sorted(samples, key=lambda one: (one.lake, one.start)), with_samples(images, samples)
+
+
+def _place(picture: Path) -> tuple[float, float] | None:
+    """Longitude and latitude, degrees, of a picture's centre; None where it carries no georeference."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(picture) as file:
+            return file.lnglat() if file.crs is not None else None
 
 
 def _typical(

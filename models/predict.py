@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glaciolake.models.engines import Network, load
+from glaciolake.models.batches import in_batches, padded_px
+from glaciolake.models.engines import Network, batch_px, load
 from glaciolake.models.errors import ModelError
 from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.models.weights import read_spec
 
 Float32 = NDArray[np.float32]
 
-BATCH_PX = 8 * 256 * 256  # 0.3 GB of activations on the CPU (measured); more at once is hardly faster
 _LOADING = threading.Lock()
 
 
@@ -34,31 +35,61 @@ def water_probability(images: Float32, ref: ModelRef) -> Float32:
     Float32
         (n, y, x), 0..1 (1), float32; NaN where no band has data.
     """
+    if images.ndim != 4:
+        raise ModelError(f"images of shape {images.shape} are no (n, channel, y, x)")
+    water = np.empty((len(images), *images.shape[2:]), np.float32)
+    for row, found in zip(water, water_probabilities(list(images), ref), strict=True):
+        row[:] = found
+    return water
+
+
+def water_probabilities(images: Sequence[Float32], ref: ModelRef) -> list[Float32]:
+    """Probability that a pixel is lake, for images of any sizes; those of one size go together.
+
+    Parameters
+    ----------
+    images
+        (channel, y, x) each, 0..1 (1), float32, channels as the bands of the specification; NaN is no data.
+    ref
+        The network; it is loaded once a process.
+
+    Returns
+    -------
+    list[Float32]
+        (y, x) each, 0..1 (1), float32; NaN where no band has data.
+
+    Raises
+    ------
+    ModelError
+        A network of records, or channels that are not its bands.
+    """
     spec = read_spec(ref)
     if spec.record:
         raise ModelError(
             f"network {spec.name!r} looks at the record of a lake and track, not at single images; use it "
             "with 'glaciolake evaluate --pairs', and take a network of single images here"
         )
-    if images.ndim != 4 or images.shape[1] != len(spec.bands):
+    wrong = [one.shape for one in images if one.ndim != 3 or len(one) != len(spec.bands)]
+    if wrong:
         raise ModelError(
-            f"images of shape {images.shape} do not fit network {spec.name!r}; "
-            f"give (n, {len(spec.bands)}, y, x), the bands {spec.bands}"
+            f"images of shape {wrong[0]} do not fit network {spec.name!r}; "
+            f"give ({len(spec.bands)}, y, x), the bands {spec.bands}"
         )
-    n, _, height, width = images.shape
-    water = np.full((n, height, width), np.nan, np.float32)
-    if not water.size:
-        return water
-    padded_px = _padded(height, spec) * _padded(width, spec)
-    n_batches = -(-n // max(1, BATCH_PX // padded_px))
-    network = network_of(ref)
-    for indices in np.array_split(np.arange(n), n_batches):
-        batch = images[indices[0] : indices[-1] + 1]
-        seen = np.isfinite(batch).any(axis=1)
-        if seen.any():
-            found = network(network_input(batch, spec))[:, :height, :width]
-            water[indices[0] : indices[-1] + 1] = np.where(seen, found, np.float32(np.nan))
-    return water
+    found = [np.full(one.shape[1:], np.nan, np.float32) for one in images]
+    held = [np.isfinite(one).any(axis=0) for one in images]
+    seen = [number for number, where in enumerate(held) if where.any()]
+    if not seen:
+        return found
+    answers = in_batches(
+        [_filled(images[number], spec) for number in seen],
+        network_of(ref),
+        stride_px=spec.stride_px,
+        padding=np.zeros(len(spec.bands) + int(spec.validity_channel), np.float32),
+        batch_px=batch_px(ref),
+    )
+    for number, answer in zip(seen, answers, strict=True):
+        np.copyto(found[number], answer, where=held[number])
+    return found
 
 
 def network_input(images: Float32, spec: ModelSpec) -> Float32:
@@ -76,14 +107,22 @@ def network_input(images: Float32, spec: ModelSpec) -> Float32:
     Float32
         (n, channel [+ 1], y, x), 0..1 (1), float32, no NaN; padding below and to the right is 0.
     """
-    n, bands, height, width = images.shape
-    shape = (n, bands + int(spec.validity_channel), _padded(height, spec), _padded(width, spec))
-    padded = np.zeros(shape, np.float32)
-    finite = np.isfinite(images)
-    padded[:, :bands, :height, :width] = np.where(finite, images, np.float32(0))
-    if spec.validity_channel:
-        padded[:, bands, :height, :width] = finite.all(axis=1)
+    n, _, height, width = images.shape
+    filled = [_filled(image, spec) for image in images]
+    sides = (padded_px(side, spec.stride_px) for side in (height, width))
+    padded = np.zeros((n, len(spec.bands) + int(spec.validity_channel), *sides), np.float32)
+    for row, image in zip(padded, filled, strict=True):
+        row[:, :height, :width] = image
     return padded
+
+
+def _filled(image: Float32, spec: ModelSpec) -> Float32:
+    """Put 0 where (channel, y, x) has NaN, and say so in a further channel where the network wants one."""
+    finite = np.isfinite(image)
+    filled = np.where(finite, image, np.float32(0))
+    if not spec.validity_channel:
+        return filled
+    return np.concatenate([filled, finite.all(axis=0, keepdims=True).astype(np.float32)])
 
 
 def network_of(ref: ModelRef) -> Network:
@@ -95,7 +134,3 @@ def network_of(ref: ModelRef) -> Network:
 @lru_cache(maxsize=4)
 def _load_once(ref: ModelRef) -> Network:
     return load(ref)
-
-
-def _padded(length_px: int, spec: ModelSpec) -> int:
-    return -(-length_px // spec.stride_px) * spec.stride_px

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Engine = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"]
+Engine = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch", "torch-bf16", "torch-cuda"]
 Normalisation = Literal["paper", "db", "zscore"]
 
 
@@ -43,8 +43,9 @@ class ModelRef(NamedTuple):
     sha256
         Hex digest of that file.
     engine
-        Which library runs it. All answer in float32 and agree, but for "openvino-bf16": twice as fast on
-        processors with bfloat16, at the price of shores that move by single pixels.
+        Which library runs it. All compute in float32 and agree, but for those that end in bf16, twice as fast
+        on processors with bfloat16 at the price of shores that move by single pixels, and a GPU, which
+        computes in float16. "torch" takes a GPU where there is one, "torch-cuda" refuses where there is none.
     """
 
     path: str

@@ -18,6 +18,7 @@ from glaciolake.models.augment import Batch, draw_batch
 from glaciolake.models.data import Float32, Sample, drop_wrong_labels, read_samples, split
 from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import best_threshold, predict_samples
+from glaciolake.models.loss import loss_on_valid
 from glaciolake.models.network import ENCODER, build_network, on_device
 from glaciolake.models.spec import ModelSpec
 
@@ -91,32 +92,6 @@ def train(config: TrainConfig) -> Path:
         if last:
             break
     return config.out / "best.pt"
-
-
-def loss_on_valid(logits: torch.Tensor, water: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """0.4 cross entropy + 0.3 Dice + 0.3 focal loss (alpha 0.8, gamma 2), on pixels that have data.
-
-    Parameters
-    ----------
-    logits, water, valid
-        (n, y, x) float32; logits any value, the others 0 or 1.
-
-    Returns
-    -------
-    torch.Tensor
-        A scalar, at least 0.
-    """
-    import torch
-
-    n_valid = valid.sum().clamp(min=1)
-    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, water, reduction="none")
-    share = torch.sigmoid(logits)
-    right = share * water + (1 - share) * (1 - water)
-    alpha = 0.8 * water + 0.2 * (1 - water)
-    focal = (alpha * (1 - right) ** 2 * entropy * valid).sum() / n_valid
-    found, both = share * valid, (share * water * valid).sum((1, 2))
-    dice = 1 - (2 * both + 1) / (found.sum((1, 2)) + (water * valid).sum((1, 2)) + 1)
-    return 0.4 * (entropy * valid).sum() / n_valid + 0.3 * dice.mean() + 0.3 * focal
 
 
 def _begin(config: TrainConfig) -> tuple[torch.nn.Module, dict[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +12,16 @@ import typer
 if TYPE_CHECKING:
     from distributed import Client
 
+    from glaciolake.cluster.doctor import Check
     from glaciolake.pipeline.config import RunConfig
     from glaciolake.pipeline.run import Summary
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+File = Annotated[
+    Path | None, typer.Argument(help="Configuration, YAML; options given here win.", show_default=False)
+]
+LastDays = Annotated[
+    int | None, typer.Option(min=1, help="Only the last N days up to today, UTC: for a run every hour.")
+]
 DEMO_LAKES = ("tsho-rolpa", "chamlang")
 DEMO_SPAN = (date(2022, 10, 1), date(2024, 10, 1))
 INCOMPLETE = 3
@@ -75,6 +81,7 @@ def _simulate_once(client: Client, archive: Path, seed: int) -> None:
 
 
 def run(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
+    file: File = None,
     source: Annotated[
         str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
     ] = None,
@@ -83,6 +90,8 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     ] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
+    last_days: LastDays = None,
+    shard: Annotated[str | None, typer.Option(help="Share of the lakes, i/n with i from 0.")] = None,
     store: Annotated[str | None, typer.Option(help="Where results go: a path or s3://bucket/prefix.")] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
@@ -91,7 +100,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         str | None, typer.Option(help="Dask scheduler, tcp://host:8786; without it workers start here.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file; options given here win.")] = None,
+    config: Annotated[Path | None, typer.Option(help="The same as the argument.")] = None,
 ) -> None:
     """Bring a store up to date: find scenes, map the lakes, commit their areas per track.
 
@@ -101,11 +110,15 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     """
     from glaciolake.pipeline.config import load_config
 
+    if file is not None and config is not None:
+        raise typer.BadParameter(f"two configurations, {file} and {config}; give one")
+    first, last = _span(start, end, last_days)
     overrides: dict[str, Any] = {
         "source": source,
         "lakes": lakes.split(",") if lakes is not None else None,
-        "start": start.date() if start else None,
-        "end": end.date() if end else None,
+        "shard": shard,
+        "start": first,
+        "end": last,
         "store": store,
         "tracks": _track_numbers(tracks),
         "registry": registry,
@@ -113,7 +126,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         "cluster.scheduler": scheduler,
         "cluster.n_workers": workers,
     }
-    settings = load_config(config, overrides)
+    settings = load_config(file or config, overrides)
     _finish(settings, _run_with_bar(settings))
 
 
@@ -130,17 +143,50 @@ def config(
 def doctor(
     store: Annotated[str, typer.Option(help="Where results are to go.")] = ".",
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to try.")] = None,
+    job: Annotated[
+        bool, typer.Option("--job", help="Have a worker of each kind measure a drawn lake, and check it.")
+    ] = False,
 ) -> None:
     """Check packages, GDAL, disk, credentials, network and scheduler, and name the fix of what is wrong."""
     from glaciolake.cluster.doctor import examine
 
     checks = examine(store, scheduler)
+    if job and checks[-1].state == "ok":  # the scheduler's
+        checks += _tried(scheduler)
     for check in checks:
         typer.echo(f"{check.state:<5} {check.name}: {check.found}")
         if check.fix and check.state != "ok":
             typer.echo(f"      fix: {check.fix}")
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(1)
+
+
+def _tried(scheduler: str | None) -> list[Check]:
+    """Do the tiny job on a scheduler's workers, or on one of this machine."""
+    from glaciolake.cluster.config import ClusterConfig
+    from glaciolake.cluster.connect import connect
+    from glaciolake.cluster.doctor import failed
+    from glaciolake.cluster.errors import ClusterError
+    from glaciolake.cluster.trial import try_workers
+    from glaciolake.pipeline.trial import judge, measured_area_m2
+
+    try:
+        with connect(ClusterConfig(scheduler=scheduler, n_workers=1)) as client:
+            return try_workers(client, measured_area_m2, judge)
+    except (ClusterError, ValueError) as error:  # an address that is none is a ValueError
+        return [failed("job", str(error))]
+
+
+def _span(
+    start: datetime | None, end: datetime | None, last_days: int | None
+) -> tuple[date | None, date | None]:
+    """First and last day that the options ask for, UTC; None leaves it to the configuration."""
+    if last_days is None:
+        return start.date() if start else None, end.date() if end else None
+    if start or end:
+        raise typer.BadParameter("--last-days sets the first and the last day; leave --start and --end out")
+    today = datetime.now(UTC).date()
+    return today - timedelta(days=last_days), today
 
 
 def _track_numbers(text: str | None) -> list[int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.models.spec import Engine
@@ -17,6 +17,7 @@ from glaciolake.models.weights import DEFAULT_MODEL
 from glaciolake.pipeline.despeckle import LOOKS
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.lakes import LakeRules
+from glaciolake.pipeline.shards import parse_shard
 
 FIRST_DAY = date(2014, 4, 3)
 """Launch of Sentinel-1A: nothing is older. (OPERA's archive starts on 14 April 2016.)"""
@@ -60,6 +61,10 @@ class RunConfig(BaseModel):
     lakes: tuple[str, ...] = Field(
         default=(), description="Lake ids of the registry; empty runs all of them."
     )
+    shard: str | None = Field(
+        default=None,
+        description="Share of the lakes, i/n with i from 0: several runs with a share each fill one store.",
+    )
     registry: Path | None = Field(
         default=None, description="Your own lakes as GeoJSON; null uses those shipped."
     )
@@ -70,7 +75,8 @@ class RunConfig(BaseModel):
         default=DEFAULT_MODEL, description="Network: a shipped name or the path of an .onnx file."
     )
     engine: Engine = Field(
-        default="auto", description="Who runs the network: auto, openvino, onnxruntime, torch."
+        default="auto",
+        description="Who runs the network: auto, openvino, onnxruntime, torch, or torch-cuda, a GPU.",
     )
     despeckle: Despeckle = Field(default=Despeckle(), description="Speckle filter.")
     hide_layover: bool = Field(
@@ -91,7 +97,18 @@ class RunConfig(BaseModel):
         le=4096,
         description="Slices written together: more is quicker, a crash redoes more.",
     )
+    new_generation: bool = Field(
+        default=False,
+        description="Whether a series of another network or settings may get a second generation beside it.",
+    )
     cluster: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
+
+    @field_validator("shard")
+    @classmethod
+    def _is_share(cls, shard: str | None) -> str | None:
+        if shard is not None:
+            parse_shard(shard)
+        return shard
 
     @model_validator(mode="after")
     def _ordered(self) -> RunConfig:

@@ -15,6 +15,14 @@ class PipelineError(Exception):
         super().__init__(*(without_secrets(text) for text in texts))
 
 
+LOGIN_REFUSED = "the login was refused"
+"""How the reason begins of a granule that cannot be read because of the login."""
+
+
+class LoginRefused(PipelineError):
+    """The archive refuses the login again and again in mid-run: it has expired, or its terms have changed."""
+
+
 class UnreadableGranule(PipelineError):
     """A granule whose file is missing, broken, or not what the catalogue says it is.
 

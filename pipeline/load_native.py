@@ -22,7 +22,7 @@ from glaciolake.catalog.addresses import hide_secrets_in_logs
 from glaciolake.catalog.credentials import gdal_options, login_for
 from glaciolake.catalog.granule import Band
 from glaciolake.catalog.read_again import check_header, password_of, read_again, status_of
-from glaciolake.pipeline.errors import UnreadableGranule
+from glaciolake.pipeline.errors import LOGIN_REFUSED, UnreadableGranule
 from glaciolake.pipeline.grid import LATTICE_TOLERANCE_PX, position_px
 from glaciolake.pipeline.passes import Pass
 
@@ -31,8 +31,8 @@ MASK_FILL = 255
 Box = tuple[int, int, int, int]  # top, left, bottom, right, grid pixels
 
 HTTP_REASONS = {
-    "401": "the login was refused; try 'glaciolake doctor'",
-    "403": "the login was refused, or the archive's terms are not accepted; try 'glaciolake doctor'",
+    "401": f"{LOGIN_REFUSED}; try 'glaciolake doctor'",
+    "403": f"{LOGIN_REFUSED}, or the archive's terms are not accepted; try 'glaciolake doctor'",
     "404": "no such file there; build the catalogue anew",
     "429": "the server is busy; run again later",
     "5": "the server fails; run again later",

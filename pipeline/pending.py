@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from glaciolake.catalog.errors import UnknownName
 from glaciolake.catalog.granule import Granule, track_name
 from glaciolake.catalog.names import RtcName, parse_name
 from glaciolake.catalog.request import Refused
-from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.store_header import SeriesHeader
+from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.pipeline.config import digest
 from glaciolake.pipeline.passes import Pass, solar_day
 
@@ -28,16 +29,25 @@ class Held:
     Attributes
     ----------
     versions
-        Pass id -> version digest.
+        Pass id -> digests of all its versions, superseded and withdrawn ones too: none is made again.
     granules
-        Pass id -> names of the granules, separated by spaces.
+        Pass id -> names of the granules of the current one, separated by spaces.
     failed
         Pass id -> entry of the quarantine.
     """
 
-    versions: Mapping[str, str]
+    versions: Mapping[str, Collection[str]]
     granules: Mapping[str, str]
     failed: Mapping[str, Mapping[str, str]]
+
+
+def held_of(state: Snapshot, header: SeriesHeader) -> Held:
+    """Look up what a store holds of the generation that `header` describes."""
+    prefix = f"{header.lake}/{header.track}/"
+    failed = {
+        key.removeprefix(prefix): entry for key, entry in state.quarantine().items() if key.startswith(prefix)
+    }
+    return Held(*state.held(header), failed)
 
 
 @dataclass
@@ -97,7 +107,7 @@ def sort_passes(
         lost = [
             name for name in held.granules.get(one.id, "").split() if not _still_there(name, one.granules)
         ]
-        if held.versions.get(one.id) == version:
+        if version in held.versions.get(one.id, ()):
             found.stored += 1
         elif one.id in broken:
             reason = f"{broken[one.id].name}: {broken[one.id].reason}"

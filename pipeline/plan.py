@@ -13,18 +13,20 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from glaciolake.catalog.addresses import without_secrets
+from glaciolake.catalog.credentials import is_earthdata
 from glaciolake.catalog.granule import Granule, track_name
 from glaciolake.catalog.items import granule_of
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.request import Found, Request, Source
 from glaciolake.catalog.store import Store
-from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.store_header import SeriesHeader, check_allowed
+from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.pipeline.config import RunConfig, digest
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.grid import common_lattice, series_grid
 from glaciolake.pipeline.passes import Pass, group_passes
-from glaciolake.pipeline.pending import Failure, Held, broken_passes, sort_passes
+from glaciolake.pipeline.pending import Failure, broken_passes, held_of, sort_passes
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +98,15 @@ class SeriesPlan:
     @property
     def is_remote(self) -> bool:
         """Whether any scene is to be fetched over the network."""
-        hrefs = (href for one in self.pending for granule in one.granules for _, href in granule.hrefs)
-        return any("://" in href and not href.startswith("file:") for href in hrefs)
+        return any("://" in href and not href.startswith("file:") for href in self._hrefs())
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether any scene is fetched from the archive, which asks who reads."""
+        return any(map(is_earthdata, self._hrefs()))
+
+    def _hrefs(self) -> Iterator[str]:
+        return (href for one in self.pending for granule in one.granules for _, href in granule.hrefs)
 
 
 @dataclass
@@ -179,9 +188,9 @@ def make_plan(
             f"model {spec.name} wants a temporal z-score, which needs a slice's whole past; "
             "a run works on pieces. Use a model with normalisation db or paper"
         )
-    plan = Plan()
+    plan, state = Plan(), store.snapshot()
     for lake in lakes:
-        series = _series_of(plan, source, Recipe(config, ref, spec, lake), store)
+        series = _series_of(plan, source, Recipe(config, ref, spec, lake), state)
         plan.series += series
         if not series:
             plan.unseen[lake.id] = (
@@ -194,7 +203,7 @@ def make_plan(
     return plan
 
 
-def _series_of(plan: Plan, source: Source, recipe: Recipe, store: Store) -> list[SeriesPlan]:
+def _series_of(plan: Plan, source: Source, recipe: Recipe, state: Snapshot) -> list[SeriesPlan]:
     request = _request(recipe)
     if request is None:
         return []
@@ -208,7 +217,7 @@ def _series_of(plan: Plan, source: Source, recipe: Recipe, store: Store) -> list
         by_track[granule.relative_orbit].append(granule)
     planned = []
     for _, granules in sorted(by_track.items()):
-        one = _plan_track(plan, granules, recipe, store, found)
+        one = _plan_track(plan, granules, recipe, state, found)
         if one is not None:
             planned.append(one)
     return planned
@@ -226,11 +235,12 @@ def _request(recipe: Recipe) -> Request | None:
 
 
 def _plan_track(
-    plan: Plan, granules: Sequence[Granule], recipe: Recipe, store: Store, found: Found
+    plan: Plan, granules: Sequence[Granule], recipe: Recipe, state: Snapshot, found: Found
 ) -> SeriesPlan | None:
     config, lake = recipe.config, recipe.lake
     track = track_name(granules[0].relative_orbit)
-    stored = store.header(lake.id, track)
+    headers = state.headers(lake.id, track)
+    stored = headers[-1] if headers else None
     kept, odd = common_lattice(granules, grid_of(stored) if stored else None)
     plan.refused |= {one.name: one.reason for one in odd}
     passes = [
@@ -239,23 +249,14 @@ def _plan_track(
     if not passes:
         return None
     header = _header(kept, recipe, stored)
-    if stored is not None:
-        header.check_same(stored, store.url)
+    check_allowed(header, headers, state.url, new_generation=config.new_generation)
     bursts = {granule.burst for granule in kept if granule.burst} | set(lake.bursts)
     broken = broken_passes((*found.refused, *odd), passes, bursts, lake.longitude_deg)
-    done = sort_passes(passes, header, _held(store, lake.id, track), broken)
+    done = sort_passes(passes, header, held_of(state, header), broken)
     logger.info("planned series=%s/%s pending=%d stored=%d", lake.id, track, len(done.pending), done.stored)
     return SeriesPlan(
         header, recipe, tuple(done.pending), done.stored, done.withheld, frozenset(done.known_empty)
     )
-
-
-def _held(store: Store, lake: str, track: str) -> Held:
-    prefix = f"{lake}/{track}/"
-    failed = {
-        key.removeprefix(prefix): entry for key, entry in store.quarantine().items() if key.startswith(prefix)
-    }
-    return Held(store.versions(lake, track), store.granules(lake, track), failed)
 
 
 def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | None) -> SeriesHeader:

@@ -6,18 +6,22 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from distributed import Client, as_completed
+from distributed import Client, Future
 
 from glaciolake.catalog.addresses import without_secrets
-from glaciolake.catalog.credentials import login_of_this_process
+from glaciolake.catalog.credentials import check_unexpired, find_credentials, login_of_this_process
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import find_lakes, load_lakes
 from glaciolake.catalog.request import Source
 from glaciolake.catalog.sources import open_source
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.cluster.connect import connect
+from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.flow import flow
+from glaciolake.cluster.place import submit, submit_off_gpu, submit_on_gpu
 from glaciolake.cluster.plugins import WorkerSetup
 from glaciolake.models.engines import choose
 from glaciolake.models.errors import ModelError
@@ -25,9 +29,11 @@ from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.commit import SeriesWriter
 from glaciolake.pipeline.config import RunConfig
-from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.errors import LoginRefused, PipelineError
 from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
-from glaciolake.pipeline.plan import Piece, Plan, make_plan
+from glaciolake.pipeline.plan import Piece, Plan, SeriesPlan, make_plan
+from glaciolake.pipeline.refusals import Refusals
+from glaciolake.pipeline.shards import shard_of
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +98,15 @@ def run(config: RunConfig, progress: Progress = lambda done, total: None) -> Sum
     Raises
     ------
     CatalogError, PipelineError, ModelError, ClusterError
-        What stops a run as a whole: a failed search, an unwritable store, no worker. A single broken file or
-        lost worker never does; it is in the summary, and the next run tries again.
+        What stops a run as a whole: a failed search, an unwritable store, no worker, a lost scheduler. What
+        is committed stays, and the same call goes on from there. A single broken file or lost worker never
+        stops it; it is in the summary, and the next run tries again.
     """
     store, plan, summary = _begin(config)
     progress(0, plan.n_pending)
     if plan.n_pending:
+        if any(one.needs_login for one in plan.series):
+            check_unexpired(find_credentials())
         with connect(config.cluster) as client:
             remote = any(one.is_remote for one in plan.series)
             client.register_plugin(WorkerSetup(secrets=login_of_this_process if remote else None))
@@ -127,7 +136,7 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
         for name, entry in one.withheld.items():
             summary.failed[f"{header.lake}/{header.track}/{name}"] = entry["reason"]
         if one.withheld:
-            store.commit(Batch(header, None, one.withheld))
+            store.commit(Batch(header, None, one.withheld, new_generation=config.new_generation))
     return store, plan, summary
 
 
@@ -150,8 +159,10 @@ def _settled(config: RunConfig) -> _Work:
     """Find lakes, source and network, or say what is wrong before anything is written."""
     registry = load_lakes(config.registry)
     lakes = find_lakes(",".join(config.lakes), registry) if config.lakes else list(registry.values())
+    if config.shard is not None:
+        lakes = shard_of(lakes, config.shard)
     ref = resolve(config.model, engine=config.engine)
-    if config.cluster.scheduler is None:  # a cluster's workers have packages of their own
+    if config.cluster.is_local:  # a cluster's workers have packages of their own
         choose(config.engine)
         if config.backend != "native" and find_spec(config.backend.replace("odc", "odc.stac")) is None:
             raise PipelineError(f"backend {config.backend!r} is not installed; use backend native")
@@ -163,21 +174,32 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
         (one.header.lake, one.header.track): (one, count, SeriesWriter(store, one))
         for one, count in zip(plan.series, summary.counts, strict=True)
     }
-    done = 0
-    for piece, outcome in outcomes(client, plan):
-        one, count, writer = series[outcome.header.lake, outcome.header.track]
-        writer.add(piece, outcome)
-        for name, entry in outcome.failed.items():
-            if entry["kind"] == "empty" and name in one.known_empty:
-                count.n_empty += 1
-                continue
-            count.n_failed += 1
-            summary.failed[f"{count.lake}/{count.track}/{name}"] = entry["reason"]
-        count.n_new += len(piece.passes) - len(outcome.failed)
-        done += len(piece.passes)
-        progress(done, plan.n_pending)
+    done, refusals = 0, Refusals()
+    try:
+        for piece, outcome in outcomes(client, plan):
+            one, count, writer = series[outcome.header.lake, outcome.header.track]
+            writer.add(outcome)
+            _count(one, count, summary, outcome)
+            refusals.note(outcome)
+            count.n_new += len(piece.passes) - len(outcome.failed)
+            done += len(piece.passes)
+            progress(done, plan.n_pending)
+    except (ClusterError, LoginRefused):
+        for _, _, writer in series.values():
+            writer.flush()  # what has come back is not done again
+        raise
     for _, _, writer in series.values():
         writer.flush()
+
+
+def _count(one: SeriesPlan, count: SeriesCount, summary: Summary, outcome: Outcome) -> None:
+    """Count the passes of a piece that could not be used."""
+    for name, entry in outcome.failed.items():
+        if entry["kind"] == "empty" and name in one.known_empty:
+            count.n_empty += 1
+            continue
+        count.n_failed += 1
+        summary.failed[f"{count.lake}/{count.track}/{name}"] = entry["reason"]
 
 
 def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
@@ -197,45 +219,30 @@ def outcomes(client: Client, plan: Plan) -> Iterator[tuple[Piece, Outcome]]:
     ------
     tuple of Piece and Outcome
         A piece whose worker was lost, or that raised, comes with a failure for each of its passes.
+
+    Raises
+    ------
+    ClusterError
+        The scheduler is lost, or no worker is left that could do the work.
     """
-    pieces = plan.pieces()
-    threads = max(1, sum(client.nthreads().values()))
-    waiting: dict[str, Piece] = {}
-    queue = as_completed(loop=client.loop)
-    for piece in _first(pieces, 2 * threads):
-        _submit(client, queue, waiting, piece)
-    for future in queue:
-        piece = waiting.pop(str(future.key))
-        outcome = _result(piece, future)
-        future.release()
-        for following in _first(pieces, 1):
-            _submit(client, queue, waiting, following)
-        yield piece, outcome
+    first = next(iter(plan.series), None)
+    if first is None:
+        return
+    place = first.recipe.config.cluster
+    crew = Crew(client, place)
+    for piece, value, error in flow(crew, plan.pieces(), _hand_out):
+        yield piece, value if error is None else _failed(piece, error)
 
 
-def _first(pieces: Iterator[Piece], n: int) -> Iterator[Piece]:
-    for _ in range(n):
-        piece = next(pieces, None)
-        if piece is None:
-            return
-        yield piece
+def _hand_out(crew: Crew, piece: Piece) -> Future[Outcome]:
+    if not piece.recipe.config.cluster.gpu:
+        return submit(crew.client, process, piece)
+    prepared = submit_off_gpu(crew.client, crew.kinds.get("cpu", ()), prepare, piece)
+    return submit_on_gpu(crew.client, finish, piece, prepared)
 
 
-def _submit(client: Client, queue: as_completed, waiting: dict[str, Piece], piece: Piece) -> None:
-    if piece.recipe.config.cluster.gpu:
-        prepared = client.submit(prepare, piece, pure=False, retries=2)
-        future = client.submit(finish, piece, prepared, pure=False, retries=2, resources={"GPU": 1})
-    else:
-        future = client.submit(process, piece, pure=False, retries=2)
-    waiting[str(future.key)] = piece
-    queue.add(future)
-
-
-def _result(piece: Piece, future: Any) -> Outcome:
-    if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
-    error = future.exception()
+def _failed(piece: Piece, error: BaseException) -> Outcome:
+    """Make a failure of each pass of a piece that raised, or whose workers were lost again and again."""
     if isinstance(error, ModelError):  # no fault of a scene: every other piece would fail alike
         raise error
     reason = f"{type(error).__name__}: {error}"

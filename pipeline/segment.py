@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from glaciolake.models.predict import water_probability
+from glaciolake.models.predict import water_probabilities
 from glaciolake.models.spec import ModelRef
 from glaciolake.pipeline.patches import Window, blend, windows
 
@@ -65,36 +64,28 @@ def segment_slices(images: Float32, *, ref: ModelRef) -> Float32:
     """
     height_px, width_px = images.shape[-2:]
     if max(height_px, width_px) <= WINDOW_PX:
-        return _where_seen(images, ref)
+        return np.stack(_where_seen(list(images), ref)) if len(images) else images[:, 0]
     cut = windows(height_px, width_px, size_px=WINDOW_PX, overlap_px=OVERLAP_PX)
     water = np.empty((len(images), height_px, width_px), np.float32)
     for index, image in enumerate(images):
-        water[index] = blend(_answers(image, cut, ref), (height_px, width_px))
+        parts = [image[(slice(None), *window.slices)] for window in cut]
+        answers = zip(cut, _where_seen(parts, ref), strict=True)
+        water[index] = blend(answers, (height_px, width_px))
     return water
 
 
-def _answers(image: Float32, cut: list[Window], ref: ModelRef) -> Iterator[tuple[Window, Float32]]:
-    """Answer each window of one image (channel, y, x)."""
-    for window in cut:
-        part = image[(slice(None), *window.slices)]
-        yield window, _where_seen(part[np.newaxis], ref)[0]
-
-
-def _where_seen(images: Float32, ref: ModelRef) -> Float32:
+def _where_seen(images: Sequence[Float32], ref: ModelRef) -> list[Float32]:
     """Give the network the box of each image that holds data, and nothing to an image without.
 
     An island of data in a sea of nothing is not what it learned on: of ocean crops in a wide mosaic it called
-    less than a hundredth water, of the same crops by themselves four fifths. Images of one box go together.
+    less than a hundredth water, of the same crops by themselves four fifths.
     """
-    water = np.full((len(images), *images.shape[-2:]), np.nan, np.float32)
-    boxes: dict[Window, list[int]] = defaultdict(list)
-    held: NDArray[np.bool_] = np.asarray(np.isfinite(images).any(axis=1))
-    for index, seen in enumerate(held):
-        if seen.any():
-            boxes[_box(seen)].append(index)
-    for box, indices in boxes.items():
-        part = images[(np.array(indices), slice(None), *box.slices)]
-        water[(np.array(indices), *box.slices)] = water_probability(part, ref)
+    water = [np.full(image.shape[1:], np.nan, np.float32) for image in images]
+    held = [np.isfinite(image).any(axis=0) for image in images]
+    boxes = {number: _box(seen) for number, seen in enumerate(held) if seen.any()}
+    parts = [images[number][(slice(None), *box.slices)] for number, box in boxes.items()]
+    for (number, box), answer in zip(boxes.items(), water_probabilities(parts, ref), strict=True):
+        water[number][box.slices] = answer
     return water
 
 

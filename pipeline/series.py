@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -188,21 +188,42 @@ def outlines(series: xr.Dataset) -> Iterator[Polygon | MultiPolygon | None]:
         Edges of the pixels classed as lake, longitude/latitude degrees (WGS 84), outer rings
         counter-clockwise; None where a slice has no lake pixel.
     """
-    grid = pixel_transform(series)
     to_degrees = Transformer.from_crs(crs_of(series), "EPSG:4326", always_xy=True)
+    for outline in outlines_m(series):
+        yield None if outline is None else _in_degrees(outline, to_degrees)
+
+
+def outlines_m(series: xr.Dataset) -> Iterator[Polygon | MultiPolygon | None]:
+    """Draw the lake's outline of every slice on the series' own grid, exactly along the pixels' edges.
+
+    Parameters
+    ----------
+    series
+        As of `outlines`.
+
+    Yields
+    ------
+    Polygon, MultiPolygon or None
+        Metres in the reference system of the series; its area is that of the lake pixels. None where a slice
+        has no lake pixel.
+    """
+    grid = pixel_transform(series)
     for start in range(0, series.sizes["time"], SLICES_AT_ONCE):
         block = series["surface"].isel(time=slice(start, start + SLICES_AT_ONCE)).values
         for surface in block:
-            yield _outline(surface == int(Surface.LAKE), grid, to_degrees)
+            yield _outline(surface == int(Surface.LAKE), grid)
 
 
-def _outline(lake: NDArray[np.bool_], grid: Affine, to_degrees: Transformer) -> Polygon | MultiPolygon | None:
+def _outline(lake: NDArray[np.bool_], grid: Affine) -> Polygon | MultiPolygon | None:
     if not lake.any():
         return None
     found = rasterio.features.shapes(lake.astype("uint8"), mask=lake, connectivity=4, transform=grid)
+    return cast("Polygon | MultiPolygon", unary_union([shape(one) for one, _ in found]))
+
+
+def _in_degrees(outline: Polygon | MultiPolygon, to_degrees: Transformer) -> Polygon | MultiPolygon:
     degrees = map_coordinates(
-        unary_union([shape(one) for one, _ in found]),
-        lambda metres: np.column_stack(to_degrees.transform(metres[:, 0], metres[:, 1])),
+        outline, lambda metres: np.column_stack(to_degrees.transform(metres[:, 0], metres[:, 1]))
     )
     parts = degrees.geoms if isinstance(degrees, MultiPolygon) else [degrees]
     rounded = [_rounded(orient(part)) for part in parts if isinstance(part, Polygon)]

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from glaciolake.models.report_folder import ReportFolder
 from glaciolake.models.skill.check import check
 from glaciolake.models.skill.figures import iou_figure, reliability_figure
+from glaciolake.models.skill.interval_figure import intervals_figure
 from glaciolake.models.skill.numbers import numbers_of, plain
 from glaciolake.models.skill.rows import Judged, judge
 from glaciolake.models.skill.series import series_figure
@@ -105,6 +106,7 @@ def _pictures(judged: Sequence[Judged]) -> dict[str, bytes]:
     figures: dict[str, Figure | None] = {
         "iou.png": iou_figure(judged),
         "reliability.png": reliability_figure(judged),
+        "intervals.png": intervals_figure([one for one in judged if one.coverages]),
     }
     for one in judged:
         figures[f"{one.tested.split}-series.png"] = series_figure(one)

@@ -11,6 +11,7 @@ import numpy as np
 
 from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.skill.calibration import Calibration, calibrations
+from glaciolake.models.skill.coverage import Coverage, coverages
 from glaciolake.models.skill.scores import Scores, groups, scores, skill
 from glaciolake.models.skill.tested import Tested, joined, together
 
@@ -140,6 +141,8 @@ class Judged:
         By lake, track and time; `order` says where each is in `tested`.
     order
         Index in `tested` of each of `scenes`.
+    coverages
+        Of intervals of areas, by group; empty where none were calibrated.
     """
 
     tested: Tested
@@ -148,6 +151,7 @@ class Judged:
     calibrations: dict[str, list[Calibration]]
     scenes: list[SceneRow]
     order: list[int]
+    coverages: list[Coverage]
 
     def row(self, labels: str = ALL) -> Row:
         """Row of all scenes."""
@@ -191,7 +195,7 @@ def judge(tested: Tested, suspected: Suspected) -> Judged:
         ALL: calibrations(once, mean, constant, every),
         CLEAN: calibrations(once, mean, constant, clean),
     }
-    return Judged(once, mean, rows, both, found, order)
+    return Judged(once, mean, rows, both, found, order, coverages(tested, suspected, (ALL, CLEAN)))
 
 
 Group = tuple[str, str, list[int]]

@@ -23,6 +23,7 @@ MAIN = (
 )
 CONSOLE = ("split", "labels", "scenes", "IoU", "skill", "batch IoU", "F1", "bias %", "error %", "anomaly r")
 """Of `MAIN`, what fits a line of a console."""
+INTERVALS = ("group", "labels", "scenes", "calibrated on", "held", "median width %", "interval score %")
 SHORT = {ALL: "all", CLEAN: "without suspected"}
 
 
@@ -125,6 +126,23 @@ def row_cells(row: Row) -> Cells:
         pair(own.area_error_percent, blind.area_error_percent, 1),
         pair(own.anomaly_correlation, blind.anomaly_correlation, 2),
     )
+
+
+def interval_table(judged: Judged) -> str:
+    """Markdown table of the intervals of areas, by lake and track; the constant's in brackets."""
+    rows = [
+        (
+            one.scenes,
+            SHORT[one.labels],
+            str(one.n),
+            str(one.calibrated_on),
+            pair(one.own.coverage, one.blind.coverage, 2),
+            pair(one.own.width_percent, one.blind.width_percent, 1),
+            pair(one.own.score_percent, one.blind.score_percent, 1),
+        )
+        for one in judged.coverages
+    ]
+    return markdown_table(INTERVALS, rows)
 
 
 def error_table(judged: Judged) -> str:

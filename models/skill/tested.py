@@ -12,6 +12,7 @@ import numpy as np
 from glaciolake.models.data import Bool, Float32, Sample, drop_wrong_labels
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, blocks
+from glaciolake.models.skill.intervals import Intervals
 from glaciolake.models.skill.scores import constants
 
 PAIRS = "pairs"
@@ -43,6 +44,8 @@ class Tested:
         Probability, 0..1 (1), from which a pixel is water.
     spacing_m
         Side of a pixel, metres; None where unknown, then areas are in pixels.
+    intervals
+        Of the area of each scene, by the first seed; None where none were calibrated.
     """
 
     split: str
@@ -53,6 +56,7 @@ class Tested:
     folds: list[str]
     threshold: float = 0.5
     spacing_m: float | None = None
+    intervals: Intervals | None = None
 
     @property
     def counted(self) -> list[Bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from glaciolake.models.skill.calibration import N_BINS
+from glaciolake.models.skill.intervals import LEVEL
 from glaciolake.models.skill.rows import ALL, CLEAN, WAYS, Judged, Row
 from glaciolake.models.skill.scores import BATCH, SEASONAL, skill
 from glaciolake.models.skill.tables import (
@@ -15,6 +16,7 @@ from glaciolake.models.skill.tables import (
     console_cells,
     error_table,
     group_table,
+    interval_table,
     main_cells,
     markdown_table,
     number,
@@ -38,6 +40,7 @@ ABOUT = {
     "pairs": "a folder of labelled pairs, scored by a finished model. **Whether the model has seen them in "
     "training is not checked here**; if it has, the score leaks",
 }
+PENALTY = 2 / (1 - LEVEL)
 READ = f"""
 * **In brackets** stands the best image-blind constant on the same scenes and pixels: the mask with the
   highest pooled IoU that one gets from training labels and the calendar, without looking at any image.
@@ -58,6 +61,12 @@ READ = f"""
 * **ECE** is the expected calibration error: {N_BINS} ranges of equal width, how far mean probability and
   share of labelled lake are apart, weighted by pixels. Far land is right without effort, so look at the
   shore. In brackets the best constant, taken as a probability of 0 or 1.
+* **Intervals of areas**, where they were asked for, are the found area plus and minus a multiple of the
+  area that the network is unsure of, the sum of p (1 - p). The multiple is the conformal quantile of what
+  networks within the training part of the fold missed on scenes that they had not learned from. **Held** is
+  the share of labelled areas inside. The **interval score** is the width plus {PENALTY:.0f} times what is
+  missed, a mean over scenes; lower is better. In brackets intervals of the constant per lake, pass and
+  season, made by the same rule from the same scenes: plus and minus a share of its area.
 """.strip()
 
 
@@ -86,6 +95,9 @@ def report_text(judged: Sequence[Judged], model: str, notes: Sequence[str], pict
         READ,
         "## Calibration",
         "![Probability against share of labelled lake](reliability.png)",
+        "![Share of labelled areas that intervals hold](intervals.png)"
+        if "intervals.png" in pictures
+        else "",
         *(text for one in judged for text in _section(one, pictures)),
         *_suspected(judged),
     ]
@@ -103,6 +115,7 @@ def verdict(judged: Judged) -> Iterator[str]:
     if name == "lake":
         yield _lakes(judged)
     yield f"**{name}**: {ABOUT[name]}."
+    yield from _intervals(judged)
     if judged.tested.where is not None:
         wet = sum(int((one.sample.water & one.sample.valid).sum()) for one in judged.scenes)
         share = sum(one.labelled_px for one in judged.scenes) / wet if wet else 0.0
@@ -114,6 +127,20 @@ def verdict(judged: Judged) -> Iterator[str]:
             yield (
                 f"**{name}**: the constant '{constant}' equals every label. Either no lake changes, or it "
                 "was made of the labels that it is to be compared with: check before using a skill of it."
+            )
+
+
+def _intervals(judged: Judged) -> Iterator[str]:
+    """Say how many labelled areas the intervals hold, and how wide they are."""
+    for one in judged.coverages:
+        if one.labels == CLEAN and (one.way == "all" or " to " in one.scenes):
+            own, blind = one.own, one.blind
+            years = "" if one.way == "all" else f" {one.scenes}, each year by what is older,"
+            yield (
+                f"**{judged.tested.split}**, {100 * LEVEL:.0f} % intervals of areas,{years} {CLEAN}: "
+                f"{100 * own.coverage:.0f} % of {_count(one.n, 'labelled area')} are held (the constant's "
+                f"hold {100 * blind.coverage:.0f} %), median width {number(own.width_percent, 1)} % "
+                f"({number(blind.width_percent, 1)} %), calibrated on {one.calibrated_on} scenes at least."
             )
 
 
@@ -202,6 +229,9 @@ def _section(judged: Judged, pictures: Sequence[str]) -> Iterator[str]:
     yield error_table(judged)
     yield "Over all labels:"
     yield bin_table(judged.calibrations[ALL])
+    if judged.coverages:
+        yield f"### {split}: {100 * LEVEL:.0f} % intervals of areas"
+        yield interval_table(judged)
     titles = {
         f"{split}-series.png": "Areas found and labelled, by lake and track",
         f"{split}-worst.png": "The scenes with the lowest IoU whose label is not suspected",

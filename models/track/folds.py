@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -13,17 +13,21 @@ from zipfile import BadZipFile
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, probability_key, wrong
-from glaciolake.models.data import Float32, Sample
+from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
-from glaciolake.models.folds import Fold, Split, folds, leaks
+from glaciolake.models.folds import Fold, Split, folds, inner_folds, leaks
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.planted import Counts, plant
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than
+from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than, registered
+from glaciolake.models.track.simulated import Simulated
 from glaciolake.models.track.train import Say, as_function, predict_track, train_track
 
-FORM = 5
+FORM = 6
 """Raised when the same recipe no longer makes the same network, so that older folds are not taken for it."""
+INNER = "inner"
+"""Begins the names of files of `predict_inner`."""
 
 
 class Predicted(NamedTuple):
@@ -58,12 +62,18 @@ class Trial:
         What it sees.
     cache
         Folder of finished folds; one that fits data, split and recipe is taken as it is.
+    registry
+        Outlines of lakes, see `registry.registry_frames`.
+    simulated
+        Scenes of simulated lakes that every fold may learn from; none stands for a labelled lake.
     """
 
     images: Images
     recipe: TrackRecipe
     spec: ModelSpec
     cache: Path
+    registry: Mapping[str, Bool] = field(default_factory=dict)
+    simulated: Simulated = field(default_factory=Simulated)
 
 
 def predict_folds(
@@ -97,14 +107,38 @@ def predict_folds(
     ModelError
         Where a training part knows of its test.
     """
+    return _predicted(samples, folds(samples, split), split, trial, begin)
+
+
+def predict_inner(
+    samples: Sequence[Sample],
+    split: Split,
+    trial: Trial,
+    begin: Callable[[str], Say] = lambda name: lambda step, steps, loss: None,
+) -> list[Predicted]:
+    """Do as `predict_folds` within the training parts, see `folds.inner_folds`; no events are painted."""
+    inner = inner_folds(folds(samples, split), split)
+    return _predicted(samples, inner, split, trial, begin, outer=False)
+
+
+def _predicted(  # noqa: PLR0913  # what is tested, on what, by whom, and where it is told
+    samples: Sequence[Sample],
+    parts: Sequence[Fold],
+    split: Split,
+    trial: Trial,
+    begin: Callable[[str], Say],
+    *,
+    outer: bool = True,
+) -> list[Predicted]:
     trial.cache.mkdir(parents=True, exist_ok=True)
     found = []
-    for fold in folds(samples, split):
+    for fold in parts:
         if known := leaks(fold, split):
             raise ModelError(f"split {split!r}, fold {fold.name!r} leaks: {'; '.join(known[:3])}")
-        path = trial.cache / f"{split}-{_digest(samples, fold, split, trial)}.npz"
+        name = f"{split}-{_digest(samples, fold, split, trial)}.npz"
+        path = trial.cache / (name if outer else f"{INNER}-{name}")
         if not path.is_file():
-            _store(path, _predict(fold, split, trial, begin(f"{split}, {fold.name}")))
+            _store(path, _predict(fold, split, trial, begin(f"{split}, {fold.name}"), events=outer))
         with np.load(path) as stored:
             probabilities = [stored[str(i)].astype(np.float32) for i in range(len(fold.test))]
             found.append(Predicted(fold, probabilities, list(stored["planted"])))
@@ -117,8 +151,9 @@ def read_predictions(folder: Path) -> dict[str, Float32]:
     Each file ``<split>-<anything>.npz`` holds ``lake`` (n) and ``start`` (n), text, the latter as
     ``20210104T001130`` (UTC), and ``0`` to ``n-1``: the probability of water (y, x), 0..1 (1), of each scene,
     by a network that has not learned from its label. Where files of the split ``scene`` are there, only
-    these are read; those of ``block`` never, since its networks have learned three quarters of each label.
-    A scene in several files, as of several seeds, gets their mean.
+    these are read; those of ``block`` never, since its networks have learned three quarters of each label,
+    nor those that only calibrate (``inner-``). A scene in several files, as of several seeds, gets their
+    mean.
 
     Parameters
     ----------
@@ -136,7 +171,8 @@ def read_predictions(folder: Path) -> dict[str, Float32]:
     ModelError
         No such file, or one that does not hold what it should.
     """
-    paths = [path for path in sorted(folder.glob("*.npz")) if not path.name.startswith("block-")]
+    other = ("block-", f"{INNER}-")
+    paths = [path for path in sorted(folder.glob("*.npz")) if not path.name.startswith(other)]
     paths = [path for path in paths if path.name.startswith("scene-")] or paths
     if not paths:
         raise ModelError(
@@ -174,7 +210,7 @@ def learnable(train: Sequence[Sample]) -> list[Sample]:
     return [one for one in train if (one.lake, one.start) not in doubted]
 
 
-def _predict(fold: Fold, split: Split, trial: Trial, say: Say) -> Predicted:
+def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool = True) -> Predicted:
     kept = learnable(fold.train)
     learned = Fold(fold.name, kept, fold.test, fold.quarter)
     causal = split == "forward"
@@ -182,18 +218,25 @@ def _predict(fold: Fold, split: Split, trial: Trial, say: Say) -> Predicted:
     # In ``forward`` training looks at all images older than the test, also at those after a date: held to
     # what is older than each date, early ones have no statistics to speak of (IoU 0.924 instead of 0.926).
     known = older_than(trial.images, first) if causal else trial.images
-    network = as_function(train_track(learned, Record(known, labels=kept), trial.spec, trial.recipe, say))
-    record = Record(trial.images, labels=kept, causal=causal)
+    taught = Record(known, labels=kept, registry=trial.registry)
+    beside = trial.simulated.seen(trial.spec)
+    network = as_function(train_track(learned, taught, trial.spec, trial.recipe, say, simulated=beside))
+    record = Record(trial.images, labels=kept, registry=trial.registry, causal=causal)
     found = Predicted(fold, [], [])
     for number, one in enumerate(fold.test):
         seen = channels_of(one, record, trial.spec)
         if fold.quarter is not None:
             # Outlines of the tested quarter are labels of the test, and no label there was ever learned from:
             # told the place, networks have learned that this corner holds no lake (IoU 0.35).
-            seen = forget_place(seen)
-        found.probabilities.append(predict_track([network], seen))
-        if fold.quarter is None:  # a part of a lake tells nothing of what became of the lake
-            found.planted.append(plant(one, seen, lambda x: predict_track([network], x), seed=number))
+            seen = forget_place(seen, registered(one, record))
+        outline = record.outline_of(one)
+
+        def predict(channels: Float32, outline: Bool = outline) -> Float32:
+            return own_lake(predict_track([network], channels), outline)
+
+        found.probabilities.append(predict(seen))
+        if events and fold.quarter is None:  # a part of a lake tells nothing of what became of the lake
+            found.planted.append(plant(one, seen, predict, seed=number))
     return found
 
 
@@ -217,4 +260,7 @@ def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())
     for key, rows in sorted(trial.images.items()):
         digest.update(f"{key}{[start for start, _ in rows]}".encode())
+    digest.update(trial.simulated.digest.encode())
+    for lake, frame in sorted(trial.registry.items()):
+        digest.update(lake.encode() + frame.tobytes())
     return digest.hexdigest()[:16]

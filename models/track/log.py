@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +43,12 @@ class Log:
             if self.board is not None:
                 self.board.add_scalar("loss", mean, step)
         self.say(step, steps, loss)
+
+    def chart(self, step: int, values: Mapping[str, float]) -> None:
+        """Show further numbers in TensorBoard, where it is installed."""
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
 
     def __enter__(self) -> Self:
         return self

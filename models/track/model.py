@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from glaciolake.catalog.orbits import scene_orbit
+from glaciolake.models.batches import in_batches
 from glaciolake.models.chips import stamp_time
 from glaciolake.models.data import PAIR_SIDE_PX, Float32, Sample
+from glaciolake.models.engines import batch_px
 from glaciolake.models.errors import ModelError
 from glaciolake.models.export import export
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import network_of
 from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
 from glaciolake.models.spec import ModelRef, ModelSpec
@@ -172,28 +174,34 @@ def track_probability(samples: Sequence[Sample], record: Record, ref: ModelRef) 
     Returns
     -------
     list[Float32]
-        (y, x) each, 0..1 (1), float32; NaN where the date has no data.
+        (y, x) each, 0..1 (1), float32; NaN where the date has no data, 0 in water that does not reach the
+        outline of the registry, where there is one.
     """
-    spec, predict = read_spec(ref), track_function(ref)
-    channels, found = _channels(spec), []
-    for one in samples:
-        share = predict(channels_of(one, record, spec, channels=channels))
-        found.append(np.where(one.valid, share, np.float32(np.nan)).astype(np.float32))
-    return found
+    spec = read_spec(ref)
+    seen = [channels_of(one, record, spec, channels=_channels(spec)) for one in samples]
+    shares = track_probabilities(seen, ref)
+    return [
+        np.where(one.valid, own_lake(share, record.outline_of(one), spec.threshold), np.float32(np.nan))
+        for one, share in zip(samples, shares, strict=True)
+    ]
+
+
+def track_probabilities(seen: Sequence[Float32], ref: ModelRef) -> list[Float32]:
+    """Calibrated probability of water (y, x), 0..1 (1), from channels (channel, y, x) of any sizes."""
+    spec = read_spec(ref)
+    padding = np.zeros(len(spec.record), np.float32)
+    padding[outline_rows(_channels(spec))] = UNKNOWN
+    factor, offset = json.loads(metadata(ref).get(LOGIT_KEY, "[1.0, 0.0]"))
+    shares = in_batches(
+        seen, network_of(ref), stride_px=spec.stride_px, padding=padding, batch_px=batch_px(ref)
+    )
+    return [calibrated(share, factor, offset) for share in shares]
 
 
 def track_function(ref: ModelRef) -> Callable[[Float32], Float32]:
     """Load a track network: from channels (channel, y, x) to the probability of water (y, x), 0..1 (1)."""
-    spec, network = read_spec(ref), network_of(ref)
-    channels = _channels(spec)
-    factor, offset = json.loads(metadata(ref).get(LOGIT_KEY, "[1.0, 0.0]"))
-
-    def predict(seen: Float32) -> Float32:
-        _, height, width = seen.shape
-        share = network(_padded(seen, channels, spec.stride_px))[0]
-        return calibrated(share, factor, offset)[:height, :width]
-
-    return predict
+    _channels(read_spec(ref))
+    return lambda seen: track_probabilities([seen], ref)[0]
 
 
 def calibrated(share: Float32, factor: float, offset: float) -> Float32:
@@ -213,16 +221,6 @@ def _channels(spec: ModelSpec) -> tuple[Channel, ...]:
             f"version does not know {unknown}; it knows {list(CHANNELS)}: install the version it is for"
         )
     return cast(tuple[Channel, ...], spec.record)
-
-
-def _padded(seen: Float32, channels: Sequence[Channel], stride_px: int) -> Float32:
-    """(1, channel, y, x) with sides that are multiples of the stride; padding knows of no outline."""
-    n, height, width = seen.shape
-    sides = (math.ceil(side / stride_px) * stride_px for side in (height, width))
-    padded = np.zeros((1, n, *sides), np.float32)
-    padded[0, outline_rows(channels)] = UNKNOWN
-    padded[0, :, :height, :width] = seen
-    return padded
 
 
 def _packed(atlas: Mapping[Key, Page]) -> str:

@@ -241,7 +241,7 @@ def test_gdal_reads_a_window_with_the_token_and_logs_it_nowhere(
 
 
 def test_a_worker_logs_in_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EARTHDATA_TOKEN", *ACCOUNT, "NETRC"):
+    for name in ("EARTHDATA_TOKEN", "EARTHDATA_TOKEN_FILE", *ACCOUNT, "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert login_of_this_process() == {} and find_credentials() is None
@@ -252,6 +252,17 @@ def test_a_worker_logs_in_from_its_own_environment(tmp_path: Path, monkeypatch: 
     written = Path(login_of_this_process()["GDAL_HTTP_NETRC_FILE"])
     assert written != path and find_credentials({"NETRC": str(written)}, tmp_path / "nowhere") is not None
     assert written.parent.stat().st_mode & 0o777 == 0o700
+    before = written.stat().st_mtime_ns
+    assert login_of_this_process()["GDAL_HTTP_NETRC_FILE"] == str(written)  # asked again, it is as it was
+    assert written.stat().st_mtime_ns == before
+    monkeypatch.setenv("EARTHDATA_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(CredentialsMissing, match="token, which cannot be read"):
+        login_of_this_process()
+    (tmp_path / "token").write_text("")
+    with pytest.raises(CredentialsMissing, match="token, which is empty"):
+        login_of_this_process()
+    (tmp_path / "token").write_text(f"{SECRET}-2\n")
+    assert login_of_this_process()["GDAL_HTTP_BEARER"] == f"{SECRET}-2"
     monkeypatch.setenv("EARTHDATA_TOKEN", SECRET)
     assert login_of_this_process() == {"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": SECRET}
 

@@ -15,8 +15,9 @@ import pytest
 import rasterio
 import requests
 
-from glaciolake.catalog.credentials import Credentials, Secret, gdal_options
+from glaciolake.catalog.credentials import Credentials, gdal_options
 from glaciolake.catalog.errors import CatalogError
+from glaciolake.catalog.secret import Secret
 from glaciolake.catalog.simulate.serve.faults import Faults
 from glaciolake.catalog.simulate.serve.hosts import AUTH_HOST, DATA_HOST, LOGIN_HOST, SEARCH_HOST, SIGNED_HOST
 from glaciolake.catalog.simulate.serve.options import FAULTS, Options, parse_broken, parse_faults

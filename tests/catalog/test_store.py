@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,47 +23,10 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store import Batch, Store, open_lake
+from glaciolake.catalog.readers import open_lake
+from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.store_access import local_path
-from glaciolake.catalog.store_layout import SeriesHeader
-from glaciolake.catalog.variables import PIXEL, VARIABLES
-
-ROWS, COLUMNS = 5, 7
-HEADER = SeriesHeader(
-    lake="tsho-rolpa",
-    lake_name="Tsho Rolpa",
-    track="T121",
-    orbit_state="descending",
-    crs="EPSG:32645",
-    transform=(30.0, 0.0, 447000.0, 0.0, -30.0, 3083220.0),
-    shape=(ROWS, COLUMNS),
-    model_name="tiny",
-    model_sha256="ab" * 32,
-    settings='{"window_px": 7}',
-    settings_digest="s1",
-)
-
-
-def slices(days: Sequence[int], *, version: str = "v1") -> xr.Dataset:
-    """Packed slices whose every value follows from day and version."""
-    n, seed = len(days), sum(map(ord, version))
-    found = xr.Dataset(coords={"time": ("time", np.array(days, "int64") * 86400)})
-    for variable in VARIABLES:
-        if variable.dtype == "str":
-            text = {"pass_id": "T121_S1A_{:05d}", "version": version + "-{}", "granules": "G{}"}[
-                variable.name
-            ]
-            found[variable.name] = ("time", np.array([text.format(day) for day in days], dtype=object))
-            continue
-        shape = (n, ROWS, COLUMNS) if variable.dims == PIXEL else (n,)
-        base = (np.array(days) * 3 + seed) % 100
-        values = np.broadcast_to(base.reshape(n, *[1] * (len(shape) - 1)), shape)
-        found[variable.name] = (variable.dims, values.astype(variable.dtype))
-    return found
-
-
-def batch(days: Sequence[int], *, version: str = "v1") -> Batch:
-    return Batch(HEADER, slices(days, version=version))
+from tests.catalog.store_data import HEADER, batch, slices
 
 
 def same(one: xr.Dataset, other: xr.Dataset) -> None:
@@ -105,16 +67,13 @@ def test_a_new_version_replaces_its_slice_and_no_other(tmp_path: Path) -> None:
     assert float(after.area_m2[1]) != float(before.area_m2[1])
 
 
-def test_a_late_slice_appears_in_time_order_to_plain_xarray(tmp_path: Path) -> None:
+def test_a_late_slice_appears_in_time_order(tmp_path: Path) -> None:
     store = Store.create(str(tmp_path / "s"))
     store.commit(batch([10, 40, 50]))
     store.commit(batch([20]))
-    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(tmp_path / "s")))
-    plain = xr.open_zarr(
-        repository.readonly_session("main").store, group="tsho-rolpa/T121", consolidated=False
-    )
-    assert plain.indexes["time"].is_monotonic_increasing
-    assert list(plain.pass_id.values) == [f"T121_S1A_{day:05d}" for day in (10, 20, 40, 50)]
+    read = store.read("tsho-rolpa", "T121")
+    assert read.indexes["time"].is_monotonic_increasing
+    assert list(read.pass_id.values) == [f"T121_S1A_{day:05d}" for day in (10, 20, 40, 50)]
 
 
 def test_the_reader_gets_cf_values_units_and_crs(tmp_path: Path) -> None:
@@ -205,7 +164,8 @@ def test_asking_for_a_series_that_is_not_there_names_those_that_are(tmp_path: Pa
 
 KILLED = """
 import sys
-from tests.catalog.test_store import batch, Store
+from glaciolake.catalog.store import Store
+from tests.catalog.store_data import batch
 store = Store.create(sys.argv[1])
 for day in range(1000):
     store.commit(batch([day]))
@@ -244,7 +204,8 @@ def test_a_killed_writer_leaves_whole_slices_and_the_next_run_completes_them(tmp
 
 WRITER = """
 import sys
-from tests.catalog.test_store import batch, Store
+from glaciolake.catalog.store import Store
+from tests.catalog.store_data import batch
 store = Store.create(sys.argv[1])
 for day in range(int(sys.argv[2]), 24, 2):
     store.commit(batch([day]))
@@ -263,7 +224,8 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 STARTER = """
 import sys, time
 from pathlib import Path
-from tests.catalog.test_store import batch, Store
+from glaciolake.catalog.store import Store
+from tests.catalog.store_data import batch
 Path(sys.argv[2] + sys.argv[3]).touch()
 while len(list(Path(sys.argv[2]).parent.glob(Path(sys.argv[2]).name + "*"))) < 4:
     time.sleep(0.001)
@@ -348,7 +310,7 @@ def test_a_store_that_lost_files_says_so_and_is_not_taken_for_an_empty_one(tmp_p
             assert "\n" not in str(caught.value) and "free space" not in str(caught.value)
         return
     store = Store.open(url)
-    for read in (store.read, store.versions, store.granules, store.last_time):
+    for read in (store.read, store.versions, store.granules):
         with pytest.raises(StoreError, match=r"could not be read: .*manifests.* from a copy") as caught:
             read("tsho-rolpa", "T121")
         assert "\n" not in str(caught.value)
@@ -405,13 +367,11 @@ def test_only_settings_that_differ_are_named() -> None:
         replace(old, settings_digest="s2").check_same(old, "s")
 
 
-def test_granules_and_the_last_time_of_a_series_can_be_asked_for(tmp_path: Path) -> None:
+def test_granules_of_a_series_can_be_asked_for(tmp_path: Path) -> None:
     store = Store.create(str(tmp_path / "s"))
     assert store.granules("tsho-rolpa", "T121") == {}
-    assert store.last_time("tsho-rolpa", "T121") is None
     store.commit(batch([7, 3]))
     assert store.granules("tsho-rolpa", "T121") == {"T121_S1A_00003": "G3", "T121_S1A_00007": "G7"}
-    assert store.last_time("tsho-rolpa", "T121") == 7 * 86400
 
 
 ONE = "OPERA_L2_RTC-S1_T121-258662-IW2_20210701T121314Z_20210702T000000Z_S1A_30_v1.0"
@@ -451,7 +411,8 @@ def test_a_store_that_cannot_be_written_says_so_and_is_unharmed(tmp_path: Path) 
 FULL = """
 import resource, sys
 from dataclasses import replace
-from tests.catalog.test_store import HEADER, Batch, Store, slices
+from glaciolake.catalog.store import Batch, Store
+from tests.catalog.store_data import HEADER, slices
 import numpy as np
 store = Store.open(sys.argv[1])
 # No file may grow beyond 2 kB from here on: what a full disk does to whoever writes.

@@ -16,8 +16,9 @@ from distributed import Client, Scheduler, SpecCluster
 from distributed.versions import get_versions
 
 from glaciolake.cluster.config import ClusterConfig
-from glaciolake.cluster.connect import check_versions, connect
+from glaciolake.cluster.connect import connect
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.versions import check_versions
 
 SILENT = "tcp://127.0.0.1:9"
 

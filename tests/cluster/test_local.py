@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from dask.system import CPU_COUNT
 from distributed import Client
 
 from glaciolake.cluster.config import ClusterConfig
+from glaciolake.cluster.connect import connect
+from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.flow import flow
 from glaciolake.cluster.local import (
     ALLOCATOR,
     PRE_SPAWN,
@@ -18,6 +22,7 @@ from glaciolake.cluster.local import (
     worker_environ,
     worker_specs,
 )
+from glaciolake.cluster.place import submit
 
 DASK_DEFAULT = {"MALLOC_TRIM_THRESHOLD_": 65536, "OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1}
 
@@ -101,3 +106,27 @@ def test_a_worker_that_dies_comes_back_with_the_same_settings(
     assert len(said) == 2
     for environ in said.values():
         assert ALLOCATOR.items() <= environ.items()
+
+
+def test_workers_grow_while_there_is_work_and_leave_through_the_scheduler() -> None:
+    config = ClusterConfig(n_workers=1, max_workers=2, memory_limit="1GiB")
+    assert worker_environ(config, {}, {})["OMP_NUM_THREADS"] == str(max(1, CPU_COUNT // 2))
+
+    def work(item: int) -> int:
+        time.sleep(0.1)
+        return item
+
+    with connect(config) as client:
+        found, most = [], 1
+        done = flow(Crew(client, config), range(2000), lambda crew, item: submit(crew.client, work, item))
+        for one in done:
+            found.append(one.value)
+            most = max(most, len(client.scheduler_info()["workers"])) if one.value % 10 == 0 else most
+            if most == 2:
+                break
+        assert most == 2 and len(set(found)) == len(found)
+        done.close()
+        deadline = time.monotonic() + 60
+        while len(client.scheduler_info()["workers"]) > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)

@@ -3,9 +3,12 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +17,7 @@ from distributed import Client, LocalCluster, SpecCluster, Worker
 
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.plugins import WorkerSetup, _has_own_process
+from tests.cluster.processes import processes
 
 PLACE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
 OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": "3"}
@@ -232,6 +236,60 @@ def test_a_login_that_fails_is_told_by_kind_and_not_by_text(client: Client) -> N
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_worker_of_another_version_that_joins_late_is_refused_and_does_nothing(tmp_path: Path) -> None:
+    (tmp_path / "glaciolake-0.0.0.dist-info").mkdir()
+    said = tmp_path / "glaciolake-0.0.0.dist-info" / "METADATA"
+    said.write_text("Metadata-Version: 2.1\nName: glaciolake\nVersion: 0.0.0\n")
+    old = {"PYTHONPATH": str(tmp_path)}
+    with processes(tmp_path / "cluster") as cluster:
+        shutil.copytree(said.parent, cluster.folder / said.parent.name)  # where it starts comes first
+        cluster.scheduler()
+        with Client(cluster.address, timeout=60) as client:
+            client.register_plugin(WorkerSetup())
+            future = client.submit(sum, [1, 2])
+            late, nannied = cluster.worker("--no-nanny", environ=old), cluster.worker(environ=old)
+            told = (
+                f"is refused: the run has glaciolake {version('glaciolake')} (here 0.0.0). Install the same"
+            )
+            assert late.wait(timeout=60) == 0
+            assert told in cluster.log(late)
+            _wait_until(lambda: told in cluster.log(nannied))
+            assert future.status == "pending"
+            shutil.rmtree(cluster.folder / said.parent.name)
+            cluster.worker("--no-nanny", environ={"PYTHONPATH": os.environ.get("PYTHONPATH", "")})
+            assert future.result(timeout=60) == 3
+
+
+def test_a_login_that_is_renewed_reaches_a_worker_without_a_restart(tmp_path: Path) -> None:
+    mounted = tmp_path / "token"
+    mounted.write_text("first")
+
+    def token_there() -> str | None:
+        import os
+
+        return os.environ.get("GDAL_HTTP_BEARER")
+
+    def mounted_login() -> dict[str, str]:
+        text = mounted.read_text()
+        if not text:
+            raise OSError("the mount is being replaced")
+        return {"GDAL_HTTP_BEARER": text}
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **PLACE) as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(WorkerSetup(secrets=mounted_login, renew_s=0.05))
+        assert client.submit(token_there, pure=False).result(timeout=30) == "first"
+        mounted.write_text("")
+        time.sleep(0.2)
+        assert client.submit(token_there, pure=False).result(timeout=30) == "first"
+        mounted.write_text("second")
+        _wait_until(lambda: client.submit(token_there, pure=False).result(timeout=30) == "second")
+        client.unregister_worker_plugin(WorkerSetup.name)
+        assert client.submit(token_there, pure=False).result(timeout=30) is None
+
+
 def test_an_unknown_log_level_is_refused() -> None:
     with pytest.raises(ClusterError, match="log level 'LOUD' is unknown; give one of CRITICAL"):
         WorkerSetup(log_level="LOUD")
@@ -242,8 +300,6 @@ def test_it_is_small_enough_to_send_to_every_worker() -> None:
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
-    import time
-
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from glaciolake.models.errors import ModelError
-from glaciolake.models.train import TrainConfig, loss_on_valid, train
+from glaciolake.models.loss import loss_on_valid
+from glaciolake.models.train import TrainConfig, train
 from tests.models.scenes import SPEC, sample, write_data_set
 
 torch = pytest.importorskip("torch")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, redirect_stderr
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +18,8 @@ from distributed import LocalCluster
 from typer.testing import CliRunner, Result
 
 from glaciolake.pipeline.__main__ import app, main, options
+from glaciolake.pipeline.errors import PipelineError
+from glaciolake.pipeline.trial import judge, measured_area_m2
 from tests.pipeline.chain import FIRST, lake_power, write_dates, write_network, write_registry
 from tests.pipeline.scenes import write_granule
 from tests.pipeline.terminal import OnTerminal
@@ -40,6 +44,11 @@ def arguments(tmp_path: Path, scheduler: str) -> list[str]:
 
 def invoke(*words: str) -> Result:
     return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+def unboxed(result: Result) -> str:
+    """What stands in the frame around a wrong use, as one line."""
+    return " ".join(result.output.replace("│", " ").split())
 
 
 def fails_with(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -172,3 +181,50 @@ def test_ctrl_c_says_that_what_is_committed_stays(tmp_path: Path) -> None:
         assert command.end() == 130
         assert "glaciolake: stopped; what is committed stays." in command.said
         assert "Traceback" not in command.said
+
+
+def test_sigterm_ends_a_command_in_order(tmp_path: Path) -> None:
+    with closing(OnTerminal([sys.executable, "-c", WAITS, "wait"], tmp_path / "temporary")) as command:
+        command.read_until("waiting")
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end() == 143
+        assert "glaciolake: ended by SIGTERM; what is committed stays." in command.said
+        assert "Traceback" not in command.said
+
+
+def test_the_last_days_are_counted_from_today(arguments: list[str]) -> None:
+    today = datetime.now(UTC).date()
+    of_old = (today - FIRST.date()).days
+    assert "3/3 slices" in invoke(*arguments, "--last-days", str(of_old + 1)).output
+    told = CliRunner().invoke(app, [*arguments, "--last-days", "30"])
+    assert isinstance(told.exception, PipelineError)
+    assert f"from {today - timedelta(days=30)} to {today}" in str(told.exception)
+    both = CliRunner().invoke(app, [*arguments, "--last-days", "30", "--start", "2021-01-01"])
+    assert both.exit_code == 2 and "leave --start and --end out" in unboxed(both)
+
+
+def test_a_configuration_is_given_as_the_argument(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(f"source: {tmp_path / 'archive'}\nstore: {tmp_path / 'other'}\n")
+    rest = [word for word in arguments[1:] if word not in ("--source", "--store")]
+    rest = [word for word in rest if word not in (str(tmp_path / "archive"), str(tmp_path / "store"))]
+    assert invoke("run", str(tmp_path / "run.yaml"), *rest).exit_code == 0
+    assert (tmp_path / "other").is_dir()
+    twice = CliRunner().invoke(app, ["run", str(tmp_path / "a.yaml"), "--config", str(tmp_path / "b.yaml")])
+    assert twice.exit_code == 2 and "; give one" in unboxed(twice)
+
+
+def test_workers_are_tried_with_a_lake_of_known_size(scheduler: str, tmp_path: Path) -> None:
+    done = invoke("doctor", "--store", str(tmp_path), "--scheduler", scheduler, "--job")
+    assert "ok    job on cpu workers: right" in done.output
+    assert judge(measured_area_m2()) == ""
+    assert judge(1e6) == "the drawn lake of 0.638 km2 was measured as 1.000 km2"
+    assert "nan" in judge(float("nan"))
+
+
+def test_the_workers_of_a_cluster_are_listed_and_can_be_taken_out(scheduler: str) -> None:
+    listed = invoke("cluster", "status", "--scheduler", scheduler)
+    assert listed.exit_code == 0 and "running" in listed.output and "cpu" in listed.output
+    odd = CliRunner().invoke(app, ["cluster", "status", "--scheduler", "here"])
+    assert odd.exit_code == 2 and "'here' is no scheduler address" in unboxed(odd)
+    gone = CliRunner().invoke(app, ["cluster", "retire", "nobody", "--scheduler", scheduler])
+    assert "no worker nobody at" in str(gone.exception)

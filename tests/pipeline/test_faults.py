@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from glaciolake.catalog import read_again, retries
 from glaciolake.catalog.asf import AsfSource
-from glaciolake.catalog.errors import SearchFailed
+from glaciolake.catalog.errors import CredentialsMissing, SearchFailed
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.granule import Band
 from glaciolake.catalog.request import Request
@@ -34,6 +35,7 @@ from glaciolake.catalog.stac import StacSource
 from glaciolake.catalog.static_catalog import build
 from glaciolake.catalog.store import Store
 from glaciolake.pipeline.config import RunConfig, load_config
+from glaciolake.pipeline.errors import LoginRefused
 from glaciolake.pipeline.run import Summary, run
 from tests.pipeline.chain import FIRST, SHAPE, lake_power, write_network, write_registry
 from tests.pipeline.scenes import write_granule
@@ -286,3 +288,42 @@ def test_stores_that_differ_are_told_apart(
     other = config.model_copy(update={"hide_layover": False})
     run(other)
     assert any("area" in one for one in differences(config.store, undisturbed))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_login_that_ends_in_mid_run_stops_it_and_a_new_one_goes_on_from_there(
+    start: Start, configure: Configure, undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = start()
+    mounted = tmp_path / "token"
+    mounted.write_text(archive.options.token)
+    monkeypatch.delenv("EARTHDATA_TOKEN")
+    monkeypatch.setenv("EARTHDATA_TOKEN_FILE", str(mounted))
+    monkeypatch.setattr("glaciolake.pipeline.refusals.MOST_REFUSED", 3)
+    config = configure(archive.stac_url, tmp_path / "lakes.icechunk")
+    config = config.model_copy(update={"slices_per_piece": 1, "slices_per_commit": 1})
+
+    def expire(done: int, _: int) -> None:
+        if done == 1:
+            archive.files.logins._options = replace(archive.options, token="the-next-one")
+
+    with pytest.raises(LoginRefused, match=r"for the last 3 slices; .*; run the same command again"):
+        run(config, expire)
+    held = Store.open(config.store)
+    kept = len(held.versions(LAKE, TRACK))
+    assert 1 <= kept <= PASSES - 3 and len(held.quarantine()) >= 3
+    mounted.write_text("the-next-one\n")
+    again = run(config)
+    assert again.complete and (again.counts[0].n_kept, again.counts[0].n_new) == (kept, PASSES - kept)
+    assert differences(config.store, undisturbed) == [] and Store.open(config.store).quarantine() == {}
+
+
+def test_a_token_that_says_it_has_expired_is_not_shown_at_all(
+    start: Start, configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = start()
+    said = base64.urlsafe_b64encode(b'{"exp": 1700000000}').decode().rstrip("=")
+    monkeypatch.setenv("EARTHDATA_TOKEN", f"head.{said}.signature")
+    with pytest.raises(CredentialsMissing, match="token of EARTHDATA_TOKEN expired on 2023-11-14 22:13 UTC"):
+        run(configure(archive.stac_url, tmp_path / "lakes.icechunk"))
+    assert archive.files.refused_logins == 0

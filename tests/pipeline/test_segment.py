@@ -69,13 +69,13 @@ def test_windows_without_data_are_not_given_to_the_network(
     images[..., :40, :40] = 0.5
     calls = []
 
-    def count(part: np.ndarray, ref: object) -> np.ndarray:
-        calls.append(part.shape)
-        return np.zeros((1, *part.shape[-2:]), np.float32)
+    def count(parts: list[np.ndarray], ref: object) -> list[np.ndarray]:
+        calls.extend(part.shape for part in parts)
+        return [np.zeros(part.shape[1:], np.float32) for part in parts]
 
     monkeypatch.setattr(segment_module, "WINDOW_PX", 64)
     monkeypatch.setattr(segment_module, "OVERLAP_PX", 16)
-    monkeypatch.setattr(segment_module, "water_probability", count)
+    monkeypatch.setattr(segment_module, "water_probabilities", count)
     water = segment_slices(images, ref=ref)
     assert len(calls) == 1
     assert np.isnan(water[0, 100:, 100:]).all() and (water[0, :40, :40] == 0).all()
