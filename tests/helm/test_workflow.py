@@ -28,9 +28,11 @@ def test_what_it_installs_has_the_names_that_it_asks_for() -> None:
     arguments = ["--values", str(CHART / "profiles" / "local.yaml")]
     arguments += [part for one in sets for part in ("--set", one.replace("'", ""))]
     objects = render_with(*arguments)
-    for kind, ending in (("Deployment", "-worker-cpu"), ("CronJob", "-ingest"), ("Service", "-scheduler")):
+    for kind, ending in (("Deployment", "-worker-cpu"), ("Service", "-scheduler")):
         name = find(objects, kind, ending)["metadata"]["name"]
         assert name in SCRIPT
+    assert find(objects, "CronJob")["metadata"]["labels"]["app.kubernetes.io/component"] == "ingest"
+    assert "app.kubernetes.io/component=ingest" in SCRIPT
     assert find(objects, "Job")["metadata"]["name"] == "gl-glaciolake-backfill-1"
     for revision in (1, 2, 3):
         assert f"job/gl-glaciolake-backfill-{revision}" in SCRIPT
