@@ -105,7 +105,7 @@ class Bench:
     def podman(self, *arguments: str) -> str:
         return self.command("podman", *arguments)
 
-    def wait_job(self, name: str, timeout_s: int = 600) -> None:
+    def wait_job(self, name: str, timeout_s: int = 900) -> None:
         """Wait for a Job to complete; its log where it does not."""
         self.wait_until(lambda: self._job_is_over(name), f"job {name} to end", timeout_s)
         conditions = self.get("job", name)["status"]["conditions"]
