@@ -163,7 +163,7 @@ def in_bucket(bench: Bench, reference: Content) -> None:
         }
         bench.apply(parts.secret("store-keys", {key: value.encode() for key, value in parts.S3_KEYS.items()}))
     with bench.step("helm 4 install --wait"):
-        bench.install(4, parts.in_bucket(endpoint), "--wait", "--timeout", "300s")
+        bench.install(4, parts.in_bucket("http://s3:8333"), "--wait", "--timeout", "300s")
     with bench.step("helm 4 test"):
         bench.helm(4, "test", "gl", "--logs", "--timeout", "300s")
     with bench.step("the back-fill ends"):
