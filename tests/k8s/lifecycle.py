@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.helm.chart import CHART, merged
 from tests.k8s import parts
-from tests.k8s.bench import WORK, Bench
+from tests.k8s.bench import WORK, Bench, CommandFailed
 from tests.k8s.content import Content, compare, content, n_slices
 from tests.k8s.podman import LABEL
 
@@ -177,24 +177,24 @@ def in_bucket(bench: Bench, reference: Content) -> None:
 def _s3_server(bench: Bench) -> str:
     """Run SeaweedFS in a container of the base image; its address."""
     weed, name = Path(sysconfig.get_path("scripts")) / "weed", f"{bench.run}-s3"
-    limits = [
-        "--memory",
-        "512m",
-        "--label",
-        f"{LABEL}={bench.run}",
-        "--network",
-        bench.run,
-        "--tmpfs",
-        "/data",
-    ]
+    limits = ["--memory", "512m", "--label", f"{LABEL}={bench.run}", "--tmpfs", "/data"]
+    limits += ["--network", bench.run, "--network-alias", "s3"]
     mount = ["--volume", f"{weed}:/usr/local/bin/weed:ro", "docker.io/library/python:3.11-slim-bookworm"]
     server = ["weed", "server", "-dir=/data", "-s3", "-volume.max=10", "-master.volumeSizeLimitMB=64"]
     bench.podman("run", "--detach", "--pull", "never", "--name", name, *limits, *mount, *server)
     address = '{{(index .NetworkSettings.Networks "' + bench.run + '").IPAddress}}'
     endpoint = f"http://{bench.podman('inspect', '--format', address, name).strip()}:8333"
     make = ["exec", name, "sh", "-c", "echo s3.bucket.create -name lakes | weed shell"]
-    bench.wait_until(lambda: "lakes" in bench.podman(*make), "the S3 server")
+    bench.wait_until(lambda: "created bucket" in _said(bench, make), "the S3 server")
     return endpoint
+
+
+def _said(bench: Bench, command: list[str]) -> str:
+    """What podman says, also of something that is not up yet."""
+    try:
+        return bench.podman(*command)
+    except CommandFailed as failed:
+        return str(failed)
 
 
 def _some_slices(bench: Bench, store: str, least: int) -> None:
