@@ -119,7 +119,7 @@ class Bench:
         pods = self.get("pods", "-l", f"job-name={name}")["items"]
         return "\n".join(self.kubectl("logs", one["metadata"]["name"]) for one in pods)
 
-    def wait_until(self, true: Any, what: str, timeout_s: float = 120) -> None:
+    def wait_until(self, true: Any, what: str, timeout_s: float = 300) -> None:
         """Ask until it is true."""
         end = time.monotonic() + timeout_s
         while not true():

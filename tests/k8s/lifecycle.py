@@ -200,7 +200,7 @@ def _said(bench: Bench, command: list[str]) -> str:
 def _some_slices(bench: Bench, store: str, least: int) -> None:
     """Wait for the store to hold at least this many slices."""
     bench.wait_until(
-        lambda: Path(store).exists() and n_slices(store) >= least, f"{least} slices in {store}", 300
+        lambda: Path(store).exists() and n_slices(store) >= least, f"{least} slices in {store}", 600
     )
 
 
