@@ -72,7 +72,10 @@ def storage_of(url: str) -> icechunk.Storage:
         return icechunk.local_filesystem_storage(str(path))
     parsed = urlparse(url)
     if parsed.scheme == "s3":
-        return icechunk.s3_storage(bucket=parsed.netloc, prefix=parsed.path.strip("/"), from_env=True)
+        # A server of one's own has one name; only AWS has one for every bucket.
+        own_server = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+        place = {"bucket": parsed.netloc, "prefix": parsed.path.strip("/"), "force_path_style": own_server}
+        return icechunk.s3_storage(from_env=True, **place)
     raise StoreError(
         f"store {url!r} has scheme {parsed.scheme!r}; give a path, file:// or s3://bucket/prefix"
     )

@@ -332,13 +332,15 @@ def test_an_object_store_that_refuses_us_is_named_with_its_answer(
 ) -> None:
     httpserver.expect_request(re.compile(".*")).respond_with_data(status=403)
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
-    keys |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{httpserver.port}", "AWS_ALLOW_HTTP": "true"}
+    keys |= {"AWS_ENDPOINT_URL": f"http://localhost:{httpserver.port}", "AWS_ALLOW_HTTP": "true"}
     for key, value in keys.items():
         monkeypatch.setenv(key, value)
     for step in (Store.open, Store.create):
         with pytest.raises(StoreError, match="'s3://bucket/lakes' could not be read: ") as caught:
             step("s3://bucket/lakes")
         assert "\n" not in str(caught.value) and "Check the address" in str(caught.value)
+    asked = {request.path.split("/")[1] for request, _ in httpserver.log}
+    assert asked == {"bucket"}, "a server of one's own has one name: the bucket belongs into the path"
 
 
 def test_addresses_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

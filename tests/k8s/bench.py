@@ -105,7 +105,7 @@ class Bench:
     def podman(self, *arguments: str) -> str:
         return self.command("podman", *arguments)
 
-    def wait_job(self, name: str, timeout_s: int = 600) -> None:
+    def wait_job(self, name: str, timeout_s: int = 900) -> None:
         """Wait for a Job to complete; its log where it does not."""
         self.wait_until(lambda: self._job_is_over(name), f"job {name} to end", timeout_s)
         conditions = self.get("job", name)["status"]["conditions"]
@@ -119,7 +119,7 @@ class Bench:
         pods = self.get("pods", "-l", f"job-name={name}")["items"]
         return "\n".join(self.kubectl("logs", one["metadata"]["name"]) for one in pods)
 
-    def wait_until(self, true: Any, what: str, timeout_s: float = 120) -> None:
+    def wait_until(self, true: Any, what: str, timeout_s: float = 300) -> None:
         """Ask until it is true."""
         end = time.monotonic() + timeout_s
         while not true():

@@ -89,7 +89,8 @@ def job(name: str, arguments: list[str], mounts: dict[str, Object], **env: str) 
     env
         Further variables.
     """
-    mounts = {"/tmp": {"emptyDir": {}}} | mounts  # the root is read only
+    temporary: Object = {"emptyDir": {}}
+    mounts = {"/tmp": temporary} | mounts  # the root is read only
     volumes = {f"v{number}": volume for number, volume in enumerate(mounts.values())}
     container = {
         "name": "job",
