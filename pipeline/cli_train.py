@@ -48,8 +48,8 @@ def train(  # noqa: PLR0913  # a command has an option for everything that peopl
     of_archive = {"archive": simulated, "store": store}
     if any(value is not None for value in of_archive.values()):
         found["simulated"] = {key: value for key, value in of_archive.items() if value is not None}
-    of_recipe = {"steps": steps, "epochs": epochs, "device": device, "seed": seed}
-    of_recipe = {key: value for key, value in of_recipe.items() if value is not None}
+    asked = {"steps": steps, "epochs": epochs, "device": device, "seed": seed}
+    of_recipe = {key: value for key, value in asked.items() if value is not None}
     if of_recipe or found.get("recipe") is not None:
         found["recipe"] = _settings(found.get("recipe"), config) | of_recipe
     typer.echo(f"Network: {_run(found, f'{config} and the options' if config else 'the options')}")

@@ -91,7 +91,9 @@ def bend(picture: Picture, random: np.random.Generator) -> Picture:
         for axis, shift in zip((rows, columns), shifts, strict=True)
     ]
     # Nearest neighbour for both: a mean of data and padding would be a level that nothing has.
-    grey, water = (ndimage.map_coordinates(part, at, order=0, mode="constant") for part in picture)
+    grey, water = (
+        np.asarray(ndimage.map_coordinates(part, at, order=0, mode="constant"), np.uint8) for part in picture
+    )
     return Picture(grey, water)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,7 +56,7 @@ class Fit:
             give_weights(network, recipe.encoder, recipe.encoder_weights)
         self.network = on_device(network, self.device)
         # The names of a compiled network differ: what is kept is the bare one, which shares its weights.
-        self.forward = torch.compile(self.network) if recipe.compile else self.network
+        self.forward: Callable[..., Any] = torch.compile(self.network) if recipe.compile else self.network
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )

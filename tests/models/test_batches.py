@@ -93,7 +93,12 @@ def remembered() -> list[Float32]:
     ref = resolve("lake-track-1", engine="onnxruntime")
     spec, found = read_spec(ref), []
     for page in read_atlas(ref).values():
-        known = {"date": page.mean, "valid": page.mean > 0, "mean": page.mean, "near": page.mean}
+        known: dict[str, Float32] = {
+            "date": page.mean,
+            "valid": (page.mean > 0) * np.float32(1),
+            "mean": page.mean,
+            "near": page.mean,
+        }
         known |= {"std": page.std, "min": page.low, "outline": page.outline}
         known |= {"season_outline": page.season_outlines[5]}
         seen = np.stack([known.get(name, np.zeros_like(page.mean)) for name in spec.record]).astype(

@@ -11,9 +11,10 @@ import pytest
 
 from glaciolake.models.errors import ModelError
 from glaciolake.models.loss import LossWeights, loss_on_valid
+from glaciolake.models.network import segmentation_models
 from glaciolake.models.pairs_evaluation import judge_model
-from glaciolake.models.paper import encoder as encoder_module
 from glaciolake.models.paper.augment import Copies, Picture, bend, vary
+from glaciolake.models.paper.encoder import give_weights
 from glaciolake.models.paper.recipe import PaperPlan, PaperRecipe
 from glaciolake.models.paper.train import train_paper
 from glaciolake.models.predict import water_probabilities
@@ -198,16 +199,16 @@ def test_what_cannot_be_had_is_named(pairs: Path, tmp_path: Path, monkeypatch: p
     def unreachable(*words: object, **named: object) -> None:
         raise OSError("no route to the hub")
 
-    monkeypatch.setattr(encoder_module.segmentation_models().encoders, "get_encoder", unreachable)
+    monkeypatch.setattr(segmentation_models().encoders, "get_encoder", unreachable)
     refused(r"cannot be fetched \(OSError: no route to the hub\).*fresh weights", encoder_weights="imagenet")
 
 
 def test_pretrained_weights_from_a_file_are_taken_and_three_colours_become_one(tmp_path: Path) -> None:
-    smp = encoder_module.segmentation_models()
+    smp = segmentation_models()
     known = smp.encoders.get_encoder("mobilenet_v2", in_channels=3, weights=None).state_dict()
     torch.save(known, tmp_path / "encoder.pt")
     network = smp.Unet("mobilenet_v2", encoder_weights=None, in_channels=1, classes=1)
-    encoder_module.give_weights(network, "mobilenet_v2", str(tmp_path / "encoder.pt"))
+    give_weights(network, "mobilenet_v2", str(tmp_path / "encoder.pt"))
     own = network.encoder.state_dict()
     torch.testing.assert_close(own["features.0.0.weight"], known["features.0.0.weight"].sum(1, keepdim=True))
     torch.testing.assert_close(own["features.5.conv.0.0.weight"], known["features.5.conv.0.0.weight"])
