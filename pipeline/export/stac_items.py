@@ -132,7 +132,7 @@ def _shared_properties(series: xr.Dataset) -> dict[str, Any]:
 
 def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "datetime": f"{pd.Timestamp(one['time'].values[()]):{TIME_FORMAT}}",
+        "datetime": f"{pd.Timestamp(one['time'].values.item()):{TIME_FORMAT}}",
         "platform": f"sentinel-1{pass_id.split('_')[1][-1].lower()}",
     }
     for name in one.data_vars:
@@ -151,7 +151,7 @@ def _json_value(value: NDArray[Any], variable: Variable) -> Any:
     if variable.dtype == "str":
         return str(value)
     if np.issubdtype(value.dtype, np.datetime64):
-        return None if np.isnat(value) else f"{pd.Timestamp(value[()]):{TIME_FORMAT}}"
+        return None if np.isnat(value) else f"{pd.Timestamp(value.item()):{TIME_FORMAT}}"
     if not np.isfinite(value) or value == variable.fill:
         return None
     if "flag_values" in told:
