@@ -18,6 +18,7 @@ from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.store_compact import compact, expire
 from glaciolake.catalog.store_digest import series_digest
 from glaciolake.catalog.store_verify import repair, verify
+from glaciolake.catalog.variables import VARIABLES
 from glaciolake.pipeline.__main__ import app
 from tests.catalog.store_data import HEADER, batch, slices
 
@@ -163,7 +164,10 @@ def test_expiry_gives_up_snapshots_and_no_version(tmp_path: Path) -> None:
     assert Store.open(url).digest() == expected
     with pytest.raises(StoreError, match="is expired"):
         open_lake(url, LAKE, as_of=first).load()
-    xr.testing.assert_identical(open_lake(url, LAKE, as_of=committed).load(), before)
+    derived = [one.name for one in VARIABLES if one.derived]  # of a time before there are none
+    xr.testing.assert_identical(
+        open_lake(url, LAKE, as_of=committed).load(), before.drop_vars(derived, errors="ignore")
+    )
 
 
 def age(store: Store) -> None:
