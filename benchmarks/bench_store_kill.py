@@ -71,9 +71,9 @@ def placed(environment: dict[str, str], step: Callable[..., None], *words: Any) 
     step(*words)
 
 
-def ours(url: str, work: Sequence[Delivery], storm: tuple[int, int, int], serial: str) -> bool:
+def ours(url: str, work: Sequence[Delivery], storm: tuple[int, int, int, float], serial: str) -> bool:
     """Let the storm loose on our store, with readers beside it; True where all is well."""
-    kills, n_writers, n_readers = storm
+    kills, n_writers, n_readers, pause_s = storm
     context = forks()
     Store.create(url)
     stop, answers = context.Event(), context.Queue()
@@ -82,7 +82,7 @@ def ours(url: str, work: Sequence[Delivery], storm: tuple[int, int, int], serial
     readers = [context.Process(target=reading, args=(url, stop, answers, k)) for k in range(n_readers)]
     for reader in readers:
         reader.start()
-    rage = Storm(writing, url, work, kills)
+    rage = Storm(writing, url, work, kills, pause_s)
     begun = time.monotonic()
     rage.rage(n_writers, limit_s=1800)
     storm_s = time.monotonic() - begun
@@ -189,9 +189,9 @@ def _whole(held: xr.Dataset, want: xr.Dataset) -> bool:
     )
 
 
-def peer(name: str, writer: Writer, path: Path, work: Sequence[Delivery], kills: int) -> None:
+def peer(name: str, writer: Writer, path: Path, work: Sequence[Delivery], storm: tuple[int, float]) -> None:
     """Let the same storm loose on a peer."""
-    rage = Storm(writer, str(path), work, kills)
+    rage = Storm(writer, str(path), work, *storm)
     begun = time.monotonic()
     rage.rage(8, limit_s=900)
     took_s = time.monotonic() - begun
@@ -223,6 +223,7 @@ def main() -> None:
     parser.add_argument("--peer-days", type=int, default=40)
     parser.add_argument("--s3-days", type=int, default=40)
     parser.add_argument("--s3-kills", type=int, default=20)
+    parser.add_argument("--pause-s", type=float, default=0.3, help="longest pause between two kills")
     parser.add_argument("--parts", default="ours,s3,peers")
     given = parser.parse_args()
     lakes, good = ["a", "b", "c", "d"], True
@@ -233,19 +234,31 @@ def main() -> None:
         if "ours" in given.parts:
             work = deliveries(lakes, given.days)
             serial = serial_digest(str(folder / "serial"), work)
-            good &= ours(str(folder / "ours"), work, (given.kills, 8, 4), serial)
+            good &= ours(str(folder / "ours"), work, (given.kills, 8, 4, given.pause_s), serial)
         if "s3" in given.parts:
             work = deliveries(lakes[:2], given.s3_days)
             serial = serial_digest(str(folder / "serial-s3"), work)
             (folder / "weed").mkdir()
             with faulty_s3(folder / "weed", 0.03) as (endpoint, sent):
                 os.environ.update(as_environment(endpoint))
-                good &= ours("s3://lakes/storm", work, (given.s3_kills, 4, 2), serial)
+                good &= ours("s3://lakes/storm", work, (given.s3_kills, 4, 2, given.pause_s), serial)
                 print(f"\nfaults on S3, of {sum(sent.values())} requests: {dict(sent)}\n", flush=True)
         if "peers" in given.parts:
             work = deliveries(lakes[:2], given.peer_days)
-            peer("plain Zarr, xarray append", plain_zarr, folder / "plain", work, given.kills // 4)
-            peer("icechunk, xarray append", plain_icechunk, folder / "icechunk", work, given.kills // 4)
+            peer(
+                "plain Zarr, xarray append",
+                plain_zarr,
+                folder / "plain",
+                work,
+                (given.kills // 4, given.pause_s),
+            )
+            peer(
+                "icechunk, xarray append",
+                plain_icechunk,
+                folder / "icechunk",
+                work,
+                (given.kills // 4, given.pause_s),
+            )
     sys.exit(0 if good else 1)
 
 
