@@ -13,16 +13,12 @@ FROM ${PYTHON_IMAGE} AS base
 RUN ldconfig -p | grep -q 'libexpat\.so\.1' \
  || { apt-get update && apt-get install -y --no-install-recommends libexpat1 && rm -rf /var/lib/apt/lists/*; }
 
-FROM base AS build
+FROM base AS wanted
 ARG VARIANT=cpu
 # Further extras of pyproject.toml, comma-separated, such as EXTRAS=notebook.
 ARG EXTRAS=
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
-RUN python -m venv --without-pip /opt/glaciolake
-
-# First what others wrote: this layer is large, and stays the same while only our own code changes.
-COPY pyproject.toml constraints/py311.txt ./
+COPY pyproject.toml ./
 RUN case "$VARIANT" in \
       cpu) extras=cluster,openvino,s3 ;; \
       cuda) extras=cluster,openvino,s3,torch ;; \
@@ -32,8 +28,21 @@ RUN case "$VARIANT" in \
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 extras = [one for one in sys.argv[1].split(",") if one]; \
 print(*project["dependencies"], *(line for one in extras for line in project["optional-dependencies"][one]), sep="\n")' \
-      "$extras,$EXTRAS" > requirements.txt \
- && python -m pip --python /opt/glaciolake/bin/python install --quiet --no-compile -c py311.txt -r requirements.txt \
+      "$extras,$EXTRAS" > requirements.txt
+
+FROM base AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
+WORKDIR /build
+RUN python -m venv --without-pip /opt/glaciolake
+
+# First what others wrote: these layers are large, and stay the same while neither requirements nor pins change. Left
+# out are tests, headers, OpenVINO's drivers for Intel's GPUs and NPUs, and Arrow's network service.
+COPY --from=wanted /build/requirements.txt ./
+COPY constraints/py311.txt ./
+RUN python -m pip --python /opt/glaciolake/bin/python install --quiet --no-compile -c py311.txt -r requirements.txt \
+ && cd /opt/glaciolake/lib/python3.11/site-packages \
+ && rm -rf openvino/libs/*_gpu_plugin.so openvino/libs/*_npu_plugin.so openvino/libs/cache.json openvino/include \
+      pyarrow/include pyarrow/libarrow_flight* pyarrow/libarrow_python_flight* pyarrow/_flight* numpy/_core/include \
  && find /opt/glaciolake -depth -type d \( -name tests -o -name __pycache__ \) -exec rm -r {} + \
  && /opt/glaciolake/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/glaciolake/lib
 
@@ -46,6 +55,16 @@ RUN python -m pip --python /opt/glaciolake/bin/python install --quiet --no-compi
  && python -m compileall -q --invalidation-mode unchecked-hash /package/lib
 
 FROM base
+RUN groupadd --gid 10001 glaciolake \
+ && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin glaciolake \
+ && install -d -o 10001 -g 10001 /data /scratch
+COPY --from=build /opt/glaciolake /opt/glaciolake
+COPY --from=build /package /opt/glaciolake
+ENV PATH=/opt/glaciolake/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /data
+CMD ["glaciolake", "--help"]
+# Last, for these change with every build.
 ARG CREATED
 ARG PYTHON_IMAGE
 ARG REVISION
@@ -58,12 +77,3 @@ LABEL org.opencontainers.image.title="glaciolake" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
-RUN groupadd --gid 10001 glaciolake \
- && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin glaciolake \
- && install -d -o 10001 -g 10001 /data /scratch
-COPY --from=build /opt/glaciolake /opt/glaciolake
-COPY --from=build /package /opt/glaciolake
-ENV PATH=/opt/glaciolake/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-USER 10001:10001
-WORKDIR /data
-CMD ["glaciolake", "--help"]

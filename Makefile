@@ -16,7 +16,7 @@ OURS := $(VENV)/.made-by-glaciolake
 NEEDS := pyproject.toml $(wildcard constraints/*.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help foreign demo test test-helm helm lint format docs constraints clean
+.PHONY: help foreign demo test test-helm test-cluster helm lint format docs constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,10 @@ helm: $(TEST_READY)
 
 test-helm: helm ## the Helm chart: helm 3 and 4, Kubernetes' schemas, policies, every refusal
 	$(BIN)/python -m pytest -q tests/helm
+
+test-cluster: helm ## the image and the chart in real containers, on a model of Kubernetes; as root, Debian
+	tests/k8s/prepare.sh $(BIN)/python
+	$(BIN)/python -m tests.k8s
 
 lint: $(TEST_READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -18,21 +18,27 @@ import zarr
 import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import find_repository, guarded, make_repository, single_writer
+from glaciolake.catalog.store_access import (
+    CONFLICTS,
+    clock_s,
+    find_repository,
+    guarded,
+    local_path,
+    make_repository,
+)
+from glaciolake.catalog.store_digest import store_digest
+from glaciolake.catalog.store_durable import MAIN, commit_durably
+from glaciolake.catalog.store_events import withdraw_from
 from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.catalog.store_layout import write_root
+from glaciolake.catalog.store_lock import PATIENCE_S, single_writer
 from glaciolake.catalog.store_merge import Batch as Batch
-from glaciolake.catalog.store_merge import Known, Moment, merge
+from glaciolake.catalog.store_merge import Derive, Known, Moment, merge
 from glaciolake.catalog.store_quarantine import read_quarantine, with_refused, write_quarantine
 from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.catalog.variables import STORE_VERSION
 
-MAIN = "main"
-PATIENCE_S = 300.0
-"""Another writer may commit first; the merge is then done again on its result, for so long."""
 LONGEST_WAIT_S = 2.0
-CLOCK_SLACK_S = 60.0
-"""Clocks of a cluster's machines differ; one that stands so far behind the last commit is wrong."""
 
 
 class Store:
@@ -189,7 +195,7 @@ class Store:
         """
         label = f"{batch.header.lake}/{batch.header.track}"
         known = self._known.setdefault(label, Known())
-        return self._change(label, lambda store, moment: merge(store, batch, moment, known, self.url))
+        return self.change(label, lambda store, moment: merge(store, batch, moment, known, self.url))
 
     def note_refused(
         self, refused: Mapping[str, str], *, source: str = "", used: Collection[str] = ()
@@ -215,9 +221,47 @@ class Store:
             root = zarr.open_group(store, mode="r+")
             return write_quarantine(root, with_refused(read_quarantine(root), refused, source, used))
 
-        return self._change("refused", change)
+        return self.change("refused", change)
 
-    def _change(self, message: str, change: Change) -> str | None:
+    def withdraw(
+        self, lake: str, track: str, reasons: Mapping[str, str], derive: Derive | None = None
+    ) -> str | None:
+        """Withdraw slices: readers no longer see them, their history stays.
+
+        A withdrawn version never comes back by being written again; one of newer granules does.
+
+        Parameters
+        ----------
+        lake, track
+            The series.
+        reasons
+            Pass id -> why, such as ``granule withdrawn by the provider: wrong orbit``.
+        derive
+            As in `Batch`; needed where the series has derived variables.
+
+        Returns
+        -------
+        str or None
+            Snapshot id; None where none of them was to be seen.
+        """
+        self.snapshot().require(lake, track)
+        path = f"{lake}/{track}"
+
+        def step(store: Any, moment: Moment) -> bool:
+            return withdraw_from(store, path, reasons, moment, derive)
+
+        return self.change(f"withdraw {path}", step)
+
+    def digest(self) -> str:
+        """Digest of all that readers see; see `glaciolake.catalog.store_digest`."""
+        return store_digest(self.snapshot())
+
+    def change(self, message: str, change: Change) -> str | None:
+        """Do something in a transaction of its own, again where another writer was faster.
+
+        `message` is what the history says of it; `change` is called with a writable Zarr store and the
+        moment, and gives False where nothing was changed: the snapshot's id is None then.
+        """
         with single_writer(self.url):
             return self._attempt(message, change)
 
@@ -227,7 +271,7 @@ class Store:
         while time.monotonic() < until_s:
             try:
                 return guarded(self.url, lambda: self._transaction(message, change), writing=True)
-            except icechunk.ConflictError:
+            except CONFLICTS:
                 time.sleep(random.uniform(0, longest_s))
                 longest_s = min(2 * longest_s, LONGEST_WAIT_S)
         raise StoreError(
@@ -237,22 +281,14 @@ class Store:
 
     def _transaction(self, message: str, change: Change) -> str | None:
         session = self.repository.writable_session(MAIN)
-        moment = Moment(str(session.snapshot_id), self._now_s(str(session.snapshot_id)))
+        parent = str(session.snapshot_id)
+        written_s = self.repository.lookup_snapshot(parent).written_at.timestamp()
+        moment = Moment(parent, clock_s(self.url, written_s))
         if not change(session.store, moment):
             return None
-        # another series may have been committed meanwhile: that is no conflict
-        return str(session.commit(message, rebase_with=icechunk.ConflictDetector()))
-
-    def _now_s(self, parent: str) -> float:
-        """Time of this machine, seconds since 1970 UTC, after a look at whether it can be true."""
-        last_s = self.repository.lookup_snapshot(parent).written_at.timestamp()
-        now_s = time.time()
-        if now_s < last_s - CLOCK_SLACK_S:
-            raise StoreError(
-                f"store {self.url!r}: this machine's clock stands {last_s - now_s:.0f} s before the last "
-                "commit; nothing was written. Set the clock, then run the same command again"
-            )
-        return now_s
+        # Nothing is rebased: what was merged is true of this parent only. The next attempt looks anew, and so
+        # a commit that was made though its answer was lost is not made twice.
+        return commit_durably(self.repository, session, message, local_path(self.url))
 
 
 Change = Callable[[Any, Moment], bool]

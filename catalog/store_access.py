@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 import icechunk
@@ -23,6 +22,12 @@ T = TypeVar("T")
 
 HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
 """The engine's empty first snapshot, always of this name, and a reference that was being written."""
+CONFLICTS = (icechunk.ConflictError, icechunk.RebaseFailedError)
+"""Another writer was faster."""
+CHECKSUM = "computed checksum do not match"
+"""What Zarr's checksum codec says of a damaged chunk."""
+CLOCK_SLACK_S = 60.0
+"""Clocks of a cluster's machines differ; one that stands so far behind the last commit is wrong."""
 CHUNKS_PER_MANIFEST = 64
 """Chunks along a series that one manifest lists; a commit rewrites the last manifest of an array."""
 
@@ -68,7 +73,10 @@ def storage_of(url: str) -> icechunk.Storage:
         return icechunk.local_filesystem_storage(str(path))
     parsed = urlparse(url)
     if parsed.scheme == "s3":
-        return icechunk.s3_storage(bucket=parsed.netloc, prefix=parsed.path.strip("/"), from_env=True)
+        # A server of one's own has one name; only AWS has one for every bucket.
+        own_server = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+        place = {"bucket": parsed.netloc, "prefix": parsed.path.strip("/"), "force_path_style": own_server}
+        return icechunk.s3_storage(from_env=True, **place)
     raise StoreError(
         f"store {url!r} has scheme {parsed.scheme!r}; give a path, file:// or s3://bucket/prefix"
     )
@@ -81,36 +89,6 @@ class Place:
     url: str
     path: str
     snapshot: str
-
-
-@contextmanager
-def single_writer(url: str) -> Iterator[None]:
-    """Let one process commit at a time to a local store.
-
-    On a local disk icechunk cannot tell two simultaneous commits apart; an object store can, so nothing is
-    locked there.
-    """
-    path = local_path(url)
-    if path is None:
-        yield
-        return
-    path = path.resolve()
-    handle = guarded(url, lambda: _open_lock(path), writing=True)
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _open_lock(path: Path) -> TextIO:
-    """Open the lock beside a store, after a look at whether the store can be made there at all."""
-    nearest = next(one for one in (path, *path.parents) if one.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f"{nearest} is a file; give a path in a folder")
-    if not path.name or not os.access(nearest, os.W_OK | os.X_OK):
-        raise PermissionError(f"nothing can be written in {nearest}")
-    lock = path.with_name(path.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return lock.open("w")
 
 
 def find_repository(url: str) -> icechunk.Repository | None:
@@ -127,7 +105,7 @@ def find_repository(url: str) -> icechunk.Repository | None:
 
 def engine_settings() -> icechunk.RepositoryConfig:
     """Set the engine up: manifests in parts, so that a commit costs the same however long a series is."""
-    every = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
+    every: Any = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
         preload=icechunk.ManifestPreloadConfig(max_total_refs=0),
@@ -156,7 +134,7 @@ def make_repository(url: str) -> icechunk.Repository:
         return guarded(
             url, lambda: icechunk.Repository.create(storage_of(url), config=engine_settings()), writing=True
         )
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
         if others is None:
             raise
@@ -190,11 +168,16 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
     """
     try:
         return step()
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         raise
     except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError) as error:
         raise _store_error(url, error, writing=writing) from error
     except BaseException as error:
+        if isinstance(error, ValueError) and CHECKSUM in str(error):
+            raise StoreError(
+                f"store {url!r}: a stored chunk is damaged ({error}), and nothing was written. 'glaciolake "
+                f"store repair {url}' marks its slices as lost, and the run that made them makes them again"
+            ) from error
         damaged = isinstance(error, KeyError | ValueError) and not writing
         # the engine's panic derives from BaseException alone, and its class cannot be imported
         if not damaged and type(error).__name__ != "PanicException":
@@ -222,24 +205,48 @@ def named_damage(place: Place, step: Callable[[], T], damaged: Callable[[], list
             raise _store_error(place.url, error, writing=False) from error
         raise StoreError(
             f"{place.path} in store {place.url!r}: the stored pixels of {', '.join(names)} are damaged "
-            f"({_reason(error)}). 'glaciolake store repair {place.url}' marks them as lost, and the run that "
-            "made them then makes them again"
+            f"({one_line(error)}). 'glaciolake store repair {place.url}' marks them as lost, and the run "
+            "that made them then makes them again"
         ) from error
+
+
+def clock_s(url: str, last_s: float) -> float:
+    """Time of this machine, seconds since 1970 UTC, after a look at whether it can be true.
+
+    Parameters
+    ----------
+    url
+        Address of the store, for the message.
+    last_s
+        When the store was last committed to.
+
+    Raises
+    ------
+    StoreError
+        The clock stands before that.
+    """
+    now_s = time.time()
+    if now_s < last_s - CLOCK_SLACK_S:
+        raise StoreError(
+            f"store {url!r}: this machine's clock stands {last_s - now_s:.0f} s before the last commit; "
+            "nothing was written. Set the clock, then run the same command again"
+        )
+    return now_s
 
 
 def _store_error(url: str, error: BaseException, *, writing: bool) -> StoreError:
     if writing:
         return StoreError(
-            f"store {url!r} could not be written: {_reason(error)}{_free_space(url)}. Nothing stored was "
+            f"store {url!r} could not be written: {one_line(error)}{_free_space(url)}. Nothing stored was "
             "changed; free space, mend access or give another address, then run the same command again"
         )
     return StoreError(
-        f"store {url!r} could not be read: {_reason(error)}. Check the address, the connection and who may "
+        f"store {url!r} could not be read: {one_line(error)}. Check the address, the connection and who may "
         "read it; where files of the store are gone or damaged, bring them back from a copy"
     )
 
 
-def _reason(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Cause of an error in one line: what was tried, and what the engine met at the bottom of it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:

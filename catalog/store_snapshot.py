@@ -17,7 +17,7 @@ from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.catalog.store_layout import group_of, read_headers
 from glaciolake.catalog.store_quarantine import read_quarantine
 from glaciolake.catalog.store_series import series_of, slices_of
-from glaciolake.catalog.store_table import Rows, Status, current, read_rows, standing
+from glaciolake.catalog.store_table import Rows, Status, current, newest, read_rows, standing
 from glaciolake.catalog.variables import VARIABLES
 
 TICK_S = 1e-3
@@ -164,6 +164,14 @@ class Snapshot:
             f"{lake}/{track} in store {self.url!r}: {'several generations fit' if fitting else 'no'} version "
             f"{version!r}; its generations are {told}; versions of single slices: 'glaciolake store history'"
         )
+
+    def withdrawn(self, choice: Choice) -> dict[str, str]:
+        """Pass id -> reason, of the passes withdrawn from the generation of `choice`."""
+        rows = choice.rows
+        found = newest(rows, choice.header.recipe)
+        gone = found[rows.numbers["status"][found] == Status.WITHDRAWN]
+        passes, reasons = rows.texts["pass_id"][gone], rows.texts["reason"][gone]
+        return dict(zip(map(str, passes), map(str, reasons), strict=True))
 
     def open(self, choice: Choice) -> xr.Dataset:
         """Open chosen slices, decoded: the numbers at once, pixels lazily."""

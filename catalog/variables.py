@@ -23,6 +23,23 @@ class Flag(IntFlag):
     TOUCHES_EDGE = 8
 
 
+class LakeState(IntEnum):
+    """What the surface of a lake is in a slice, as told from backscatter, history and season.
+
+    A freezing or thawing lake is partly under ice, a windy one is open. In a shadowed slice terrain hides too
+    much of the lake, in an incomplete one data lack; an unknown one can be water or ice.
+    """
+
+    OPEN = 0
+    FREEZING = 1
+    FROZEN = 2
+    THAWING = 3
+    WINDY = 4
+    SHADOWED = 5
+    INCOMPLETE = 6
+    UNKNOWN = 255
+
+
 class Surface(IntEnum):
     """Classes of a pixel."""
 
@@ -102,7 +119,66 @@ VARIABLES: tuple[Variable, ...] = (
         "wet_fraction", SLICE, "float32", "1", np.nan, None, "share of the reference outline seen as lake"
     ),
     Variable("area_wet_m2", SLICE, "float64", "m2", np.nan, None, "lake area within the reference outline"),
+    Variable(
+        "area_unsure_m2",
+        SLICE,
+        "float64",
+        "m2",
+        np.nan,
+        None,
+        "sum of p (1 - p) over the pixels in and around the lake, p their probability of water",
+    ),
+    Variable(
+        "terrain_mask", SLICE, "uint8", "", None, None, "1 where all granules came with a layover/shadow mask"
+    ),
     Variable("flags", SLICE, "uint8", "", None, None, "states of the slice"),
+    Variable("lake_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the lake away from its shore"),
+    Variable("lake_vh_db", SLICE, "float32", "dB", np.nan, None, "the same in VH, where it was recorded"),
+    Variable("lake_vv_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VV there, 1 sigma"),
+    Variable("lake_vh_spread_db", SLICE, "float32", "dB", np.nan, None, "spread of VH there, 1 sigma"),
+    Variable("land_vv_db", SLICE, "float32", "dB", np.nan, None, "median VV of the land around the lake"),
+    Variable("state", SLICE, "uint8", "", 255, None, "state of the lake's surface", derived=True),
+    Variable(
+        "ice_probability",
+        SLICE,
+        "float32",
+        "1",
+        np.nan,
+        None,
+        "probability of ice on a tenth of the lake or more",
+        derived=True,
+    ),
+    Variable(
+        "visible_fraction",
+        SLICE,
+        "float32",
+        "1",
+        np.nan,
+        None,
+        "share of the lake that terrain leaves to be seen, by masks or by the track's earlier slices",
+        derived=True,
+    ),
+    Variable(
+        "area_corrected_m2",
+        SLICE,
+        "float64",
+        "m2",
+        np.nan,
+        None,
+        "lake area comparable between tracks: area_m2 / visible_fraction",
+        derived=True,
+    ),
+    Variable(
+        "area_lower_90_m2",
+        SLICE,
+        "float64",
+        "m2",
+        np.nan,
+        None,
+        "lower bound of the 90 % interval of the whole lake's area",
+        derived=True,
+    ),
+    Variable("area_upper_90_m2", SLICE, "float64", "m2", np.nan, None, "upper bound of it", derived=True),
     Variable("pass_id", SLICE, "str", "", None, None, "track, sensor, local day: its identity"),
     Variable("version", SLICE, "str", "", None, None, "digest of granules, model and settings"),
     Variable("granules", SLICE, "str", "", None, None, "granules it was made of"),
@@ -148,6 +224,10 @@ def attributes(variable: Variable) -> dict[str, object]:
     if variable.name == "flags":
         found["flag_masks"] = [int(flag) for flag in Flag]
         found["flag_meanings"] = " ".join(str(flag.name).lower() for flag in Flag)
+    if variable.name == "state":
+        states = [one for one in LakeState if one is not LakeState.UNKNOWN]
+        found["flag_values"] = [int(one) for one in states]
+        found["flag_meanings"] = " ".join(one.name.lower() for one in states)
     if variable.name == "surface":
         classes = [one for one in Surface if one is not Surface.UNKNOWN]
         found["flag_values"] = [int(one) for one in classes]

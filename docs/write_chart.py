@@ -1,4 +1,4 @@
-"""Write the chart's values, schema and table from helm/glaciolake/values.schema.yaml; `make docs` calls it."""
+"""Write the chart's values, schema and table from its values.schema.yaml; `make docs` calls it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Tree = dict[str, Any]
 
 
 def schema() -> Tree:
-    """Closed JSON schema of the values; no references, a description at every key."""
+    """Make the closed JSON schema of the values; no references, a description at every key."""
     source = yaml.safe_load(SOURCE.read_text())
     definitions = source.pop("definitions")
     source["properties"]["run"] = _run_schema() | source["properties"]["run"] | {"default": RUN_DEFAULT}
@@ -41,7 +41,7 @@ def schema() -> Tree:
 
 
 def _run_schema() -> Tree:
-    """Schema of a run configuration, from the model that reads it."""
+    """Make the schema of a run configuration, from the model that reads it."""
     made = RunConfig.model_json_schema()
     definitions = {"run." + name: about for name, about in made.get("$defs", {}).items()}
     properties = {key: about for key, about in made["properties"].items() if key not in FILLED_IN}
@@ -134,7 +134,9 @@ def _leaf(key: str, default: Any, indent: str) -> Iterator[str]:
 
 def table(whole: Mapping[str, Any]) -> str:
     """Markdown table of all values."""
-    rows = [f"| `{key}` | `{_short(default)}` | {meaning} |" for key, default, meaning in _rows(whole, "", None)]
+    rows = [
+        f"| `{key}` | `{_short(default)}` | {meaning} |" for key, default, meaning in _rows(whole, "", None)
+    ]
     return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows])
 
 

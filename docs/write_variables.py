@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glaciolake.catalog.variables import STORE_VERSION, VARIABLES, Flag, Surface, Variable
+from glaciolake.catalog.variables import STORE_VERSION, VARIABLES, Flag, LakeState, Surface, Variable
 
 PAGE = Path(__file__).parent / "variables.md"
 FLAG_MEANINGS = {
@@ -12,6 +12,16 @@ FLAG_MEANINGS = {
     Flag.SHADOWED: "more than a tenth of it lies in radar shadow or layover, at every pass of the track",
     Flag.FROZEN_SEASON: "the calendar's frozen months at this elevation; ice looks like land or like water",
     Flag.TOUCHES_EDGE: "the lake reaches a pixel that was not seen, or the rim of the area read",
+}
+STATE_MEANINGS = {
+    LakeState.OPEN: "water",
+    LakeState.FREEZING: "partly under ice, and becoming so",
+    LakeState.FROZEN: "under ice, nine tenths and more",
+    LakeState.THAWING: "partly under ice, wet ice with leads",
+    LakeState.WINDY: "water, roughened by wind well beyond what is usual on the track",
+    LakeState.SHADOWED: "terrain hides most of the lake on this track, or its water is no darker than land",
+    LakeState.INCOMPLETE: "data lack over most of the lake",
+    LakeState.UNKNOWN: "neither water nor ice can be told, or like neither, as a lake bed that fell dry",
 }
 SURFACE_MEANINGS = {
     Surface.LAND: "seen, and no water",
@@ -28,9 +38,10 @@ def markdown() -> str:
         "",
         "Written by `make docs` from `catalog/variables.py`; a test fails when it is out of date.",
         "",
-        f"Store version {STORE_VERSION}: icechunk repository, Zarr v3, a group `<lake>/<track>`, coordinates",
-        "`time` (sensing start, UTC), `y`, `x` (metres, pixel centres) and `spatial_ref` (CF grid mapping).",
-        "`xarray` decodes packing and fill values: what you see has the units below, and NaN for no data.",
+        f"Store version {STORE_VERSION}: icechunk repository, Zarr v3, a group `<lake>/<track>`. Read it",
+        "with `glaciolake.open_lake`: coordinates `time` (sensing start, UTC), `y`, `x` (metres, pixel",
+        "centres) and `spatial_ref` (CF grid mapping); packing and fill values are decoded: what you see has",
+        "the units below, and NaN for no data. How it lies on disk: `design/store.md`.",
         "",
         "| variable | dimensions | on disk | unit | meaning |",
         "|---|---|---|---|---|",
@@ -41,6 +52,15 @@ def markdown() -> str:
         "| bit | word | meaning |",
         "|---|---|---|",
         *(f"| {flag.value} | `{str(flag.name).lower()}` | {FLAG_MEANINGS[flag]} |" for flag in Flag),
+        "",
+        "## Values of `state`",
+        "",
+        "Told from the radar, the history of the track and the season, anew with every slice that is added:",
+        "a value may change when later slices arrive. How, and how well: [states.md](design/states.md).",
+        "",
+        "| value | word | meaning |",
+        "|---|---|---|",
+        *(f"| {one.value} | `{one.name.lower()}` | {STATE_MEANINGS[one]} |" for one in LakeState),
         "",
         "## Classes of `surface`",
         "",

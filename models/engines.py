@@ -83,8 +83,9 @@ def batch_px(ref: ModelRef) -> int:
 def computes_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor multiplies bfloat16 itself; elsewhere it is no quicker, and float32 is used.
 
-    On the scenes that the card of the shipped network scores, bfloat16 moves 0.07 % of the lake pixels and no
-    area by more than 0.5 %, against one sigma of 3.6 % and more from the pixel size.
+    Over 195 published scenes bfloat16 moves 0.11 % of the lake pixels of the shipped U-Net, the area of the
+    median scene by 0.05 %, of one in eight by more than 0.5 % and of one, a pond, by 4.9 %, against one sigma
+    of 3.6 % and more from the pixel size (of a pond 15 % and more); the score stays (IoU 0.8410, 0.8411).
     """
     if not cpuinfo.is_file():
         return False

@@ -87,7 +87,10 @@ def _place(picture: Path) -> tuple[float, float] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(picture) as file:
-            return file.lnglat() if file.crs is not None else None
+            if file.crs is None:
+                return None
+            longitude, latitude = file.lnglat()
+    return float(longitude), float(latitude)
 
 
 def _typical(

@@ -7,19 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, wrong
+from glaciolake.models.chips import read_chips
 from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
+from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import images_of
-from glaciolake.models.folds import Split
+from glaciolake.models.folds import Fold, Split
 from glaciolake.models.pairs import read_pairs
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
-from glaciolake.models.skill.intervals import Interval, interval_folds
+from glaciolake.models.skill.intervals import Intervals, interval_folds
 from glaciolake.models.skill.report import Tested, tested_folds
-from glaciolake.models.skill.scores import constants
+from glaciolake.models.skill.scores import constants, listed
 from glaciolake.models.spec import ModelRef
 from glaciolake.models.track.folds import Predicted, Trial, learnable, predict_folds, predict_inner
 from glaciolake.models.track.model import learned_from, read_atlas, track_function, track_probability
@@ -27,6 +31,8 @@ from glaciolake.models.track.plan import TRACK_SPEC
 from glaciolake.models.track.planted import in_words, plant, shown
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import CHANNELS, Images, Key, Page, Record, channels_of
+from glaciolake.models.track.registry import registry_frames
+from glaciolake.models.track.simulated import Simulated, SimulatedSource, read_simulated
 from glaciolake.models.track.train import Say
 from glaciolake.models.weights import card, read_spec, shipped
 
@@ -42,6 +48,48 @@ class Verdict:
     tested: Tested
     suspected: Suspected
     notes: list[str] = field(default_factory=list)
+
+
+class Data(NamedTuple):
+    """Labelled scenes, and what may be known beside them.
+
+    Attributes
+    ----------
+    samples
+        By lake and time.
+    images
+        All images by lake and track.
+    registry
+        Lake to the outline (256, 256) of a registry.
+    simulated
+        Scenes of simulated lakes that may be learned from.
+    """
+
+    samples: list[Sample]
+    images: Images
+    registry: Mapping[str, Bool]
+    simulated: Simulated
+
+
+def read_data(pairs: Path, chips: Path | None, simulated: SimulatedSource | None = None) -> Data:
+    """Read what networks are trained and tested on; errors as of `read_pairs` and `read_simulated`.
+
+    Parameters
+    ----------
+    pairs, chips
+        Folders of labelled pairs and of the radar chips that they were made of, if at hand.
+    simulated
+        Archive and store to learn from beside them; None takes none.
+    """
+    samples, images = read_pairs(pairs, chips, {}, TRACK_SPEC.clip_db)
+    if simulated is not None and chips is None:
+        raise ModelError(
+            f"without chips nothing tells which lakes of {simulated.archive} stand for labelled ones; "
+            "give --raw"
+        )
+    places = {} if chips is None else {chip.lake: chip.place for chip in read_chips(chips).values()}
+    beside = Simulated() if simulated is None else read_simulated(simulated, places)
+    return Data(samples, images, {} if chips is None else registry_frames(chips), beside)
 
 
 def judge_model(
@@ -66,11 +114,11 @@ def judge_model(
     """
     spec, atlas = read_spec(ref), read_atlas(ref)
     samples, images = read_pairs(pairs, chips, atlas, spec.clip_db)
-    if spec.record:
-        found = track_probability(samples, Record(images, atlas=atlas), ref)
-    else:
-        found = _of_images(pairs, samples, ref)
+    registry = {} if chips is None else registry_frames(chips)
+    record = Record(images, atlas=atlas, registry=registry)
+    found = track_probability(samples, record, ref) if spec.record else _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
+    blind |= listed(registry, samples)
     learned = _learned(samples, ref)
     notes = [f"The constants are drawn from {drawn_from}."]
     if learned is None:
@@ -88,7 +136,7 @@ def judge_model(
             + ("the folder of chips lacks theirs." if chips else "no folder of chips was given (--raw).")
         )
     if spec.record == CHANNELS:
-        notes += _events(samples, Record(images, atlas=atlas), ref)
+        notes += _events(samples, record, ref)
     tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
     return Verdict(tested, wrong(audit(samples)), notes)
 
@@ -108,7 +156,7 @@ def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Fl
 
 
 def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, and how far
-    data: tuple[list[Sample], Images],
+    data: Data,
     split: Split,
     recipes: Sequence[TrackRecipe],
     cache: Path,
@@ -121,7 +169,7 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     Parameters
     ----------
     data
-        Labelled scenes, and all images by lake and track.
+        Of `read_data`.
     split
         See `folds`.
     recipes
@@ -133,41 +181,50 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
     intervals
         Whether to train also what calibrates intervals of areas, with the first recipe.
     """
-    samples, images = data
-    per_seed = []
+    samples, registry = data.samples, data.registry
+    per_seed, suspected = [], wrong(audit(samples))
     for recipe in recipes:
-        trial = Trial(images, recipe, TRACK_SPEC, cache)
+        trial = Trial(data.images, recipe, TRACK_SPEC, cache, registry, data.simulated)
         per_seed.append(predict_folds(samples, split, trial, begin))
     parts = [one.fold for one in per_seed[0]]
     tested = tested_folds(split, parts, [[one.probabilities for one in found] for found in per_seed])
     if intervals:
-        trial = Trial(images, recipes[0], TRACK_SPEC, cache)
+        trial = Trial(data.images, recipes[0], TRACK_SPEC, cache, registry, data.simulated)
         inner = predict_inner(samples, split, trial, begin)
-        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner))
+        wrong_ones = frozenset(id(one) for one in samples if (one.lake, one.start) in suspected)
+        tested = replace(tested, intervals=_intervals(split, per_seed[0], inner, wrong_ones))
+    tested = replace(tested, constants=tested.constants | listed(registry, tested.samples))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
     notes = [f"**{split}**: {in_words(events)}"] if events else []
-    return Verdict(tested, wrong(audit(samples)), notes)
+    return Verdict(tested, suspected, notes)
 
 
-def _intervals(split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted]) -> list[Interval] | None:
+def _intervals(
+    split: Split, outer: Sequence[Predicted], inner: Sequence[Predicted], wrong_ones: frozenset[int]
+) -> Intervals | None:
     """Intervals of each tested scene; labels that a training part itself contradicts calibrate nothing."""
     if not inner:
         return None
-    doubted = []
-    for one in outer:
-        kept = {*map(id, learnable(one.fold.train))}
-        doubted.append(frozenset(id(sample) for sample in one.fold.train if id(sample) not in kept))
+
+    def doubt(fold: Fold) -> frozenset[int]:
+        return frozenset(map(id, fold.train)) - frozenset(map(id, learnable(fold.train)))
+
     pairs = [[(one.fold, one.probabilities) for one in found] for found in (outer, inner)]
-    return interval_folds(split, pairs[0], pairs[1], doubted)
+    return interval_folds(split, pairs[0], pairs[1], doubt, wrong_ones)
 
 
 def _events(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[str]:
     """Say what a track network makes of events painted into the scenes."""
-    spec, predict = read_spec(ref), track_function(ref)
-    counts = [
-        plant(one, channels_of(one, record, spec), predict, seed=number, threshold=spec.threshold)
-        for number, one in enumerate(samples)
-    ]
+    spec, network = read_spec(ref), track_function(ref)
+    counts = []
+    for number, one in enumerate(samples):
+        outline = record.outline_of(one)
+
+        def predict(channels: Float32, outline: Bool = outline) -> Float32:
+            return own_lake(network(channels), outline, spec.threshold)
+
+        seen = channels_of(one, record, spec)
+        counts.append(plant(one, seen, predict, seed=number, threshold=spec.threshold))
     return [in_words(events)] if (events := shown(counts)) else []
 
 

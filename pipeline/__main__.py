@@ -8,19 +8,21 @@ from typing import Annotated, TextIO
 
 import typer
 
+from glaciolake.pipeline.child import Ended, ending_is_raised
 from glaciolake.pipeline.cli_catalog import catalog_app
 from glaciolake.pipeline.cli_cluster import cluster_app
 from glaciolake.pipeline.cli_evaluate import evaluate
-from glaciolake.pipeline.cli_export import export
+from glaciolake.pipeline.cli_export import export, restore
 from glaciolake.pipeline.cli_labels import labels_app
 from glaciolake.pipeline.cli_read import plot, series
 from glaciolake.pipeline.cli_run import config, demo, doctor, run
 from glaciolake.pipeline.cli_simulate import simulate_app
+from glaciolake.pipeline.cli_store import store_app
 from glaciolake.pipeline.cli_train import train
 
 EXIT_CODES = """Exit codes: 0 all done; 1 stopped, nothing stored was harmed; 2 wrong use; 3 done, but some
 scenes could not be used: they are listed with reasons, and the same command tries them again; 130
-stopped by Ctrl-C."""
+stopped by Ctrl-C, 143 by SIGTERM."""
 
 app = typer.Typer(
     name="glaciolake",
@@ -37,6 +39,9 @@ app.add_typer(simulate_app)
 app.command()(series)
 app.command()(plot)
 app.command()(export)
+app.add_typer(store_app)
+app.command()(restore)
+app.add_typer(store_app)
 app.command()(evaluate)
 app.add_typer(labels_app)
 app.command()(train)
@@ -84,7 +89,13 @@ def main() -> None:
     from glaciolake.pipeline.errors import PipelineError
 
     try:
-        app()
+        with ending_is_raised():  # as process 1 of a container, SIGTERM would otherwise be ignored
+            app()
+    except Ended as ended:
+        typer.echo(
+            f"glaciolake: ended by {ended}; what is committed stays. Run the same command again.", err=True
+        )
+        sys.exit(ended.code)
     except (CatalogError, ClusterError, ModelError, PipelineError) as error:
         typer.echo(f"glaciolake: {error}", err=True)
         sys.exit(1)

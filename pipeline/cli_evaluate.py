@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glaciolake.models.pairs_evaluation import Verdict
+    from glaciolake.models.track.simulated import SimulatedSource
     from glaciolake.pipeline.score_words import Evaluation
 
 TRACK_MODEL = "lake-track-1"
 """Scored where no model is named: the network that looks at a date beside its track's record."""
+
+Intervals = Annotated[
+    bool,
+    typer.Option(
+        "--intervals",
+        help="With --split: also 90 % intervals of areas; trains 10 more networks a split (forward: 3).",
+    ),
+]
 
 
 def evaluate(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
@@ -23,7 +32,8 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
         Path | None, typer.Option(help="Folder of a simulated archive, with its truth.", metavar="ARCHIVE")
     ] = None,
     store: Annotated[
-        str | None, typer.Option(help="With --truth: address of the store made from it.")
+        str | None,
+        typer.Option(help="With --truth or --simulated: address of the store made from the archive."),
     ] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="Folder of labelled pairs: images/ and masks/.", metavar="FOLDER")
@@ -42,14 +52,11 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
         typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
-    intervals: Annotated[
-        bool,
-        typer.Option(
-            "--intervals",
-            help="With --split: score 90 % intervals of areas too. Trains 10 more networks a split, 3 in "
-            "forward.",
-        ),
-    ] = False,
+    intervals: Intervals = False,
+    simulated: Annotated[
+        Path | None,
+        typer.Option(help="With --split: simulated archive to learn from too.", metavar="ARCHIVE"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
@@ -63,19 +70,17 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     --split scene,forward,lake --seeds 3
     """
     _check(truth, store, pairs, split, (model, train))
+    _check_simulated(simulated, store, split)
     if truth is not None and store is not None:
         _against_truth(truth, store, out, as_json)
     if pairs is None:
         return
     if split is None:
-        found, name = [_of_model(pairs, raw, model, train)], model or TRACK_MODEL
+        _tell([_of_model(pairs, raw, model, train)], out, model or TRACK_MODEL, as_json)
     else:
-        names = split.split(",")
-        found = _of_splits(
-            (pairs, raw), names, seeds, out.with_name(f"{out.name}-folds"), intervals=intervals
-        )
-        name = f"track network, trained {seeds} times a fold"
-    _tell(found, out, name, as_json)
+        folders = pairs, raw, _simulated(simulated, store)
+        found = _of_splits(folders, split.split(","), seeds, out, intervals=intervals)
+        _tell(found, out, f"track network, trained {seeds} times a fold", as_json)
 
 
 def _check(
@@ -93,6 +98,18 @@ def _check(
         raise typer.BadParameter("--split trains its own networks: give it without --model and --train")
 
 
+def _check_simulated(simulated: Path | None, store: str | None, split: str | None) -> None:
+    """Refuse a simulated archive without its store, or where nothing is trained."""
+    if simulated is not None and (store is None or split is None):
+        raise typer.BadParameter("--simulated goes with --split, and needs --store, the store made from it")
+
+
+def _simulated(archive: Path | None, store: str | None) -> SimulatedSource | None:
+    from glaciolake.models.track.simulated import SimulatedSource
+
+    return None if archive is None or store is None else SimulatedSource(archive=archive, store=store)
+
+
 def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | None) -> Verdict:
     from glaciolake.models.pairs_evaluation import judge_model
     from glaciolake.models.weights import resolve
@@ -101,20 +118,24 @@ def _of_model(pairs: Path, raw: Path | None, model: str | None, train: Path | No
 
 
 def _of_splits(
-    folders: tuple[Path, Path | None], splits: list[str], seeds: int, cache: Path, *, intervals: bool
+    folders: tuple[Path, Path | None, SimulatedSource | None],
+    splits: list[str],
+    seeds: int,
+    out: Path,
+    *,
+    intervals: bool,
 ) -> list[Verdict]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from glaciolake.models.folds import check_split
-    from glaciolake.models.pairs import read_pairs
-    from glaciolake.models.pairs_evaluation import judge_recipe
-    from glaciolake.models.track.plan import TRACK_SPEC
+    from glaciolake.models.pairs_evaluation import judge_recipe, read_data
     from glaciolake.models.track.recipe import TrackRecipe
 
     names = [check_split(name.strip()) for name in splits]
-    data = read_pairs(*folders, {}, TRACK_SPEC.clip_db)
+    data = read_data(*folders)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
+    cache = out.with_name(f"{out.name}-folds")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

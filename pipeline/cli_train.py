@@ -26,6 +26,10 @@ def train(  # noqa: PLR0913  # a command has an option for everything that peopl
     ] = None,
     members: Annotated[int | None, typer.Option(help="track: networks that answer together.")] = None,
     steps: Annotated[int | None, typer.Option(help="track: optimiser steps of each.")] = None,
+    simulated: Annotated[
+        Path | None, typer.Option(help="track: simulated archive to learn from too.", metavar="ARCHIVE")
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="With --simulated: the store made from it.")] = None,
     epochs: Annotated[int | None, typer.Option(help="paper: epochs.")] = None,
     device: Annotated[str | None, typer.Option(help="paper: auto, cpu or cuda.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed (of the first network).")] = None,
@@ -41,8 +45,11 @@ def train(  # noqa: PLR0913  # a command has an option for everything that peopl
     """
     given = {"pairs": pairs, "raw": raw, "out": out, "name": name, "preset": preset, "members": members}
     found = _read(config) | {key: value for key, value in given.items() if value is not None}
-    of_recipe = {"steps": steps, "epochs": epochs, "device": device, "seed": seed}
-    of_recipe = {key: value for key, value in of_recipe.items() if value is not None}
+    of_archive = {"archive": simulated, "store": store}
+    if any(value is not None for value in of_archive.values()):
+        found["simulated"] = {key: value for key, value in of_archive.items() if value is not None}
+    asked = {"steps": steps, "epochs": epochs, "device": device, "seed": seed}
+    of_recipe = {key: value for key, value in asked.items() if value is not None}
     if of_recipe or found.get("recipe") is not None:
         found["recipe"] = _settings(found.get("recipe"), config) | of_recipe
     typer.echo(f"Network: {_run(found, f'{config} and the options' if config else 'the options')}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import xarray as xr
 
 from glaciolake.catalog.store import Batch, Store
+from glaciolake.models.area_interval import interval_factor
+from glaciolake.pipeline.derive import derive
 from glaciolake.pipeline.piece import Outcome
 from glaciolake.pipeline.plan import SeriesPlan
 
@@ -27,6 +31,12 @@ class SeriesWriter:
         self._store = store
         self._config = plan.recipe.config
         self._header = plan.header
+        self._derive = partial(
+            derive,
+            elevation_m=plan.recipe.lake.elevation_m,
+            rules=self._config.rules,
+            factor=interval_factor(plan.recipe.ref),
+        )
         self._gathered: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
@@ -43,5 +53,5 @@ class SeriesWriter:
         failed = {name: entry for one in self._gathered for name, entry in one.failed.items()}
         whole = xr.concat(slices, "time", join="exact").sortby("time") if slices else None
         new = self._config.new_generation
-        self._store.commit(Batch(self._header, whole, failed, new_generation=new))
+        self._store.commit(Batch(self._header, whole, failed, self._derive, new_generation=new))
         self._gathered = []

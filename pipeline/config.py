@@ -75,7 +75,8 @@ class RunConfig(BaseModel):
         default=DEFAULT_MODEL, description="Network: a shipped name or the path of an .onnx file."
     )
     engine: Engine = Field(
-        default="auto", description="Who runs the network: auto, openvino, onnxruntime, torch."
+        default="auto",
+        description="Who runs the network: auto, openvino, onnxruntime, torch, or torch-cuda, a GPU.",
     )
     despeckle: Despeckle = Field(default=Despeckle(), description="Speckle filter.")
     hide_layover: bool = Field(

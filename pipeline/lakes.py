@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
 from glaciolake.catalog.variables import Flag, Surface
+from glaciolake.models.pieces import EIGHT, connected_to
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -20,7 +21,6 @@ OUTLINE_SIGMA = 0.6872
 """Share of edge pixels that are misclassified within one sigma (Hanshaw and Bookhagen 2014)."""
 STAIRCASE = math.pi / 4
 """A straight shore of random direction is 4/pi times longer along pixel edges than in nature."""
-EIGHT = np.ones((3, 3), dtype=bool)
 METRICS = (
     "area_m2",
     "area_lower_m2",
@@ -191,15 +191,6 @@ def measure_slice(probability: Float32, shadow: Bool, target: Target) -> Slice:
     seen = valid_fraction >= rules.min_valid_fraction
     area, sigma = (lower, outline_sigma_m2(lake, spacing_m)) if seen else (math.nan, math.nan)
     return Slice(surface, area, lower, upper, sigma, valid_fraction, shadow_fraction, int(flags))
-
-
-def connected_to(water: Bool, outline: Bool) -> Bool:
-    """Pieces of water (y, x) that reach the outline (y, x); both bool, and so is the result."""
-    labels, n_pieces = ndimage.label(water, structure=EIGHT)
-    reaching = np.zeros(n_pieces + 1, dtype=bool)
-    reaching[np.unique(labels[outline])] = True
-    reaching[0] = False
-    return np.asarray(reaching[labels], dtype=bool)
 
 
 def touches_unseen(lake: Bool, known: Bool) -> bool:

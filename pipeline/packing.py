@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,3 +23,13 @@ def pack_db(power: NDArray[np.float32]) -> NDArray[np.int16]:
     safe = np.maximum(np.nan_to_num(power, nan=1.0), LOWEST_POWER)
     centi_db = np.rint(1000 * np.log10(safe)).clip(-32767, 32767).astype(np.int16)
     return np.where(np.isnan(power), np.int16(-32768), centi_db)
+
+
+def pack_seconds(moment: datetime) -> int:
+    """Whole seconds since 1970, UTC."""
+    return int(moment.timestamp())
+
+
+def pack_text(values: Iterable[str]) -> NDArray[np.object_]:
+    """(n,), texts as the store takes them."""
+    return np.array(list(values), dtype=np.object_)

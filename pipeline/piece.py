@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from glaciolake.catalog.store_layout import SeriesHeader
@@ -22,11 +20,13 @@ from glaciolake.pipeline.load import empty_slices, open_cube
 from glaciolake.pipeline.mask import hide_invalid
 from glaciolake.pipeline.normalise import images_for
 from glaciolake.pipeline.outline import beyond_px, outline_mask
-from glaciolake.pipeline.packing import pack_db, pack_probability
+from glaciolake.pipeline.packing import pack_db, pack_probability, pack_seconds, pack_text
 from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
 from glaciolake.pipeline.plan import Piece, Recipe
 from glaciolake.pipeline.segment import segment
+from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
+from glaciolake.pipeline.unsure import UNSURE, area_unsure
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ class Prepared:
         (time, channel, y, x), 0 to 1 (1), float32, NaN is unknown.
     shadow
         (time, y, x) bool, hidden by terrain.
+    levels
+        Of `surface_levels`, (time).
     passes
         One per slice.
     """
@@ -58,6 +60,7 @@ class Prepared:
     power: xr.Dataset
     images: xr.DataArray
     shadow: xr.DataArray
+    levels: xr.Dataset
     passes: tuple[Pass, ...]
 
 
@@ -126,7 +129,9 @@ def _prepare(piece: Piece, failed: Failures) -> Prepared | None:
     # layover is dropped afterwards. Blanked beforehand, a shore beside it was taken for land.
     seen = hide_invalid(cube, hide_layover=False)
     power = _despeckle(seen[list(recipe.spec.bands)], piece, kept)
-    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), kept)
+    zones = zones_of(outline_mask(recipe.lake.outline, piece.grid), abs(piece.header.transform[0]))
+    levels = surface_levels(hide_invalid(cube), zones)
+    return Prepared(power, images_for(power, recipe.spec), _behind_terrain(cube, recipe), levels, kept)
 
 
 def _behind_terrain(cube: xr.Dataset, recipe: Recipe) -> xr.DataArray:
@@ -151,16 +156,17 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     if ready is not None:
         recipe = piece.recipe
         water = segment(ready.images, recipe.ref).where(~ready.shadow)
-        outline = outline_mask(recipe.lake.outline, piece.grid)
         target = Target(
-            outline,
+            outline_mask(recipe.lake.outline, piece.grid),
             abs(piece.header.transform[0]),
             recipe.spec.threshold,
             recipe.config.rules,
             beyond_px(recipe.lake.outline, piece.grid),
         )
         found = measure(water, ready.shadow, target)
-        slices = pack(piece, ready, water, found.assign(within_outline(found["surface"], target)))
+        found = found.assign(within_outline(found["surface"], target))
+        found = found.assign(area_unsure(water, found["surface"], target))
+        slices = pack(piece, ready, water, found)
     seconds += time.perf_counter() - begun
     logger.info(
         "done series=%s/%s slices=%d failed=%d seconds=%.2f",
@@ -194,7 +200,7 @@ def _load(piece: Piece, passes: Sequence[Pass]) -> xr.Dataset:
     cube = open_cube(
         passes,
         piece.grid,
-        bands=bands,
+        bands=tuple(dict.fromkeys((*bands, *BANDS))),
         slices_per_chunk=len(passes),
         backend=piece.recipe.config.backend,
     )
@@ -257,37 +263,33 @@ def pack(piece: Piece, ready: Prepared, water: xr.DataArray, found: xr.Dataset) 
     water
         Probability (time, y, x), 0 to 1 (1), float32, NaN is unknown.
     found
-        Of `measure`, and of `within_outline`.
+        Of `measure`, `within_outline` and `area_unsure`.
 
     Returns
     -------
     xr.Dataset
-        Every variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since 1970, UTC.
+        Every measured variable of `glaciolake.catalog.variables`, packed; ``time`` is int64 seconds since
+        1970, UTC.
     """
-    times = [_seconds(one.time) for one in ready.passes]
+    times = [pack_seconds(one.time) for one in ready.passes]
     winter = frozen_season(
         np.array(times, dtype="datetime64[s]"), piece.recipe.lake.elevation_m, piece.recipe.config.rules
     )
-    packed = xr.Dataset(coords={"time": ("time", np.array(times, dtype="int64"))})
-    for name in (*METRICS, *WITHIN):
+    packed = xr.Dataset(ready.levels.data_vars, {"time": ("time", np.array(times, dtype="int64"))})
+    for name in (*METRICS, *WITHIN, *UNSURE):
         packed[name] = ("time", found[name].values.astype(BY_NAME[name].dtype))
     packed["flags"] = packed["flags"] | np.where(winter, np.uint8(Flag.FROZEN_SEASON), np.uint8(0))
-    packed["pass_id"] = ("time", _text(one.id for one in ready.passes))
-    packed["version"] = ("time", _text(slice_version(one, piece.header) for one in ready.passes))
-    packed["granules"] = ("time", _text(" ".join(g.name for g in one.granules) for one in ready.passes))
+    packed["pass_id"] = ("time", pack_text(one.id for one in ready.passes))
+    packed["version"] = ("time", pack_text(slice_version(one, piece.header) for one in ready.passes))
+    packed["granules"] = ("time", pack_text(" ".join(g.name for g in one.granules) for one in ready.passes))
+    masked = [all(g.href("mask") for g in one.granules) for one in ready.passes]
+    packed["terrain_mask"] = ("time", np.array(masked, dtype="uint8"))
     created = [
-        max((_seconds(g.created) for g in one.granules if g.created), default=np.nan) for one in ready.passes
+        max((pack_seconds(g.created) for g in one.granules if g.created), default=np.nan)
+        for one in ready.passes
     ]
     packed["granules_created"] = ("time", np.array(created, dtype="float64"))
     packed["surface"] = (("time", "y", "x"), found["surface"].values)
     packed["water_probability"] = (("time", "y", "x"), pack_probability(water.values))
     packed["gamma0_vv_db"] = (("time", "y", "x"), pack_db(ready.power["vv"].values))
     return packed
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
-
-
-def _text(values: Iterable[str]) -> NDArray[np.object_]:
-    return np.array(list(values), dtype=np.object_)

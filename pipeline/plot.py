@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ from glaciolake.pipeline.files import write_whole
 from glaciolake.pipeline.plot_key import key_of
 from glaciolake.pipeline.plot_map import draw_latest
 from glaciolake.pipeline.plot_panel import Panel, draw_panel, limits_km2
+from glaciolake.pipeline.plot_states import draw_states, state_keys
 from glaciolake.pipeline.plot_style import FAINT, INK, MUTED, WARNING
 from glaciolake.pipeline.series import area_table
 
@@ -98,13 +100,14 @@ def lake_figure(datasets: Mapping[str, xr.Dataset], lake: Lake | None, note: str
         axes = figure.add_axes(sheet.rectangle(row, LEFT_IN, width), sharex=first, sharey=first)
         first = first or axes
         draw_panel(axes, panel, limits_km2(panels, lake), lake)
+        draw_states(axes, datasets[panel.track])
         beside = figure.add_axes(sheet.rectangle(row, LEFT_IN + width + 0.25, sheet.panel))
         draw_latest(beside, datasets[panel.track], panel)
         if row < len(panels) - 1:
             axes.tick_params(labelbottom=False)
     if first is not None:
         _dates(first, table)
-    _words(figure, sheet, panels, lake, note)
+    _words(figure, sheet, [*key_of(panels, lake), *state_keys(datasets.values())], _caption(lake, note))
     name = lake.name if lake else str(next(iter(datasets.values())).attrs.get("lake_name", "Lake"))
     _heading(figure, sheet, name, note)
     return figure
@@ -136,9 +139,9 @@ def _put(figure: Figure, sheet: _Sheet, inches_down: float, text: str, **style: 
     figure.text(LEFT_IN / WIDTH_IN, 1 - inches_down / sheet.height, text, va="top", **style)
 
 
-def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None, note: str) -> None:
+def _words(figure: Figure, sheet: _Sheet, keys: list[Artist], caption: str) -> None:
     figure.legend(
-        handles=key_of(panels, lake),
+        handles=keys,
         loc="lower left",
         bbox_to_anchor=((LEFT_IN - 0.12) / WIDTH_IN, 0.66 / sheet.height),
         ncols=KEY_COLUMNS,
@@ -149,8 +152,7 @@ def _words(figure: Figure, sheet: _Sheet, panels: list[Panel], lake: Lake | None
         columnspacing=1.5,
         borderpad=0,
     )
-    caption = textwrap.fill(_caption(lake, note), 205)
-    _put(figure, sheet, sheet.height - 0.52, caption, size=8.5, color=MUTED)
+    _put(figure, sheet, sheet.height - 0.52, textwrap.fill(caption, 205), size=8.5, color=MUTED)
     line = (LEFT_IN / WIDTH_IN, 1 - RIGHT_IN / WIDTH_IN)
     figure.add_artist(Line2D(line, [0.57 / sheet.height] * 2, color=FAINT, linewidth=0.8))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glaciolake.catalog.variables import Flag
+from glaciolake.catalog.variables import Flag, LakeState
 
 INK = "#1a1a1a"
 MUTED = "#6b6f76"
@@ -40,3 +40,14 @@ FLAG_MARKS = (
     Mark(Flag.FROZEN_SEASON, "x", "frozen season"),
 )
 """In order of precedence: a slice of several states gets the first that fits."""
+STATE_COLOUR = {
+    LakeState.OPEN: "#0072b2",
+    LakeState.WINDY: "#56b4e9",
+    LakeState.FREEZING: "#cc79a7",
+    LakeState.FROZEN: "#7a4b9a",
+    LakeState.THAWING: "#009e73",
+    LakeState.SHADOWED: "#8a8f98",
+    LakeState.INCOMPLETE: "#c7cbd1",
+    LakeState.UNKNOWN: "#d55e00",
+}
+"""Of Okabe and Ito, as far as they go."""

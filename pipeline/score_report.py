@@ -20,9 +20,11 @@ from glaciolake.models.report_folder import ReportFolder
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import AreaErrors, Pixels
 from glaciolake.pipeline.score_bias import bias_figure
+from glaciolake.pipeline.score_corrected import corrected_numbers
 from glaciolake.pipeline.score_events import Change, FallScore, changes, fall_scores
 from glaciolake.pipeline.score_rows import FlagScore, Row, flag_score, pooled_rows, rows_of
 from glaciolake.pipeline.score_series import series_figure
+from glaciolake.pipeline.score_states import state_numbers
 from glaciolake.pipeline.score_text import picture, report_text
 from glaciolake.pipeline.score_truth import Matched, match_store, series_beyond, shores_of
 from glaciolake.pipeline.score_words import Evaluation, shortcomings
@@ -142,6 +144,8 @@ def numbers_of(found: Evaluation) -> dict[str, Any]:
             "falls": [asdict(one) for one in found.falls],
             "changes": [asdict(one) for one in found.changes],
             "frozen_flag": [_flag(name, one) for name, one in [*found.flags, (POOLED, found.flags_pooled)]],
+            "states": state_numbers(found.together, found.each),
+            "corrected": corrected_numbers(found.series),
             "missing": [
                 {"series": one.name, "pass_id": row.pass_id, "why": row.why}
                 for one in found.series

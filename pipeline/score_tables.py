@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glaciolake.pipeline.score_rows import Row
+if TYPE_CHECKING:  # its module needs the join, and the join those who write tables
+    from glaciolake.pipeline.score_rows import Row
 
 Cells = Sequence[str]
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from glaciolake.catalog.simulate.truth import State
 from glaciolake.models.skill.tables import markdown_table
 from glaciolake.pipeline.score import FALL, FALL_SIGMAS, FEWEST, MEDIAN_OF
+from glaciolake.pipeline.score_corrected import corrected_section
 from glaciolake.pipeline.score_masks import YEARS
+from glaciolake.pipeline.score_states_text import state_section
 from glaciolake.pipeline.score_tables import (
     AREAS,
     PIXELS,
@@ -72,6 +74,8 @@ def report_text(found: Evaluation) -> str:
         "\n".join([READ, *_bases(found.series)]),
         *_events(found),
         *_frozen(found),
+        *state_section(found.together, found.each),
+        *corrected_section(found.series),
         *_missing(found),
         "## Lakes",
         *(text for one in found.series for text in _section(found, one)),

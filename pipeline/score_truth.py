@@ -16,13 +16,15 @@ from glaciolake.catalog.simulate.truth import State, Truth
 from glaciolake.catalog.store import Store
 from glaciolake.catalog.store_layout import SIMULATED_SOURCE
 from glaciolake.catalog.variables import Surface
+from glaciolake.pipeline.comparable import CORRECTED
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.score import count_pixels
 from glaciolake.pipeline.score_masks import Constant, OpenPass, Shores
 from glaciolake.pipeline.score_span import Span, during, failures, naive, span_of, within
+from glaciolake.pipeline.score_states import with_states
 from glaciolake.pipeline.series import NOT_OPEN_WATER, SLICES_AT_ONCE, crs_of, pixel_transform, texts_of
 
-OF_STORE = ("area_m2", "area_lower_m2", "area_upper_m2", "area_sigma_m2", "valid_fraction")
+OF_STORE = ("area_m2", "area_lower_m2", "area_upper_m2", "area_sigma_m2", "valid_fraction", *CORRECTED)
 OF_PIXELS = (
     *("both", "missed", "false"),
     *("blind_both", "blind_missed", "blind_false", "blind_area_m2", "blind_lake_m2"),
@@ -47,8 +49,8 @@ class Matched:
         (naive UTC), what the store holds (`OF_STORE`, ``flags``, ``stored``; NaN where it holds nothing), the
         states ``has_area``, ``usable`` (an area and unflagged) and ``gone``, the pixel counts ``both``,
         ``missed``, ``false``, the same of the image-blind constant (``blind_both`` ...), its area on the
-        pixels that the slice knows (``blind_area_m2``) and as a whole (``blind_lake_m2``), and ``why`` a
-        pass is missing.
+        pixels that the slice knows (``blind_area_m2``) and as a whole (``blind_lake_m2``), ``why`` a pass is
+        missing, and `with_states`.
     days
         Truth of every day, columns of `glaciolake.catalog.simulate.truth.Day`, ``date`` naive.
     basis
@@ -180,7 +182,7 @@ def match_series(truth: Truth, series: xr.Dataset, failed: Mapping[str, str], sp
         track=track,
         orbit_state=str(series.attrs["orbit_state"]),
         model=str(series.attrs.get("model", "")),
-        slices=_with_pixels(slices, series, shores, constant),
+        slices=with_states(_with_pixels(slices, series, shores, constant), series, days),
         days=days.assign(date=naive(days["date"])).sort_values("date", ignore_index=True),
         basis=constant.basis,
         span=span,
@@ -200,7 +202,8 @@ def shores_of(truth: Truth, series: xr.Dataset) -> Shores:
 
 def _joined(passes: pd.DataFrame, series: xr.Dataset) -> pd.DataFrame:
     """Rows of the truth with what the store holds of them; ``at`` is the slice's place, -1 for none."""
-    held = pd.DataFrame({name: series[name].values.astype("float64") for name in OF_STORE})
+    nothing = np.full(series.sizes["time"], np.nan)  # a store from before a variable was there
+    held = pd.DataFrame({name: np.asarray(series.get(name, nothing), "float64") for name in OF_STORE})
     held["flags"] = series["flags"].values.astype("int64")
     held["pass_id"] = texts_of(series, "pass_id")
     held["made_of"] = texts_of(series, "granules")
@@ -208,9 +211,7 @@ def _joined(passes: pd.DataFrame, series: xr.Dataset) -> pd.DataFrame:
     slices = passes.merge(held, on="pass_id", how="left")
     slices["time"] = naive(slices["sensing_start"])
     slices = slices.sort_values(["time", "pass_id"], kind="stable", ignore_index=True)
-    slices["at"] = slices["at"].fillna(-1).astype("int64")
-    slices["flags"] = slices["flags"].fillna(0).astype("int64")
-    slices["made_of"] = slices["made_of"].fillna("")
+    slices = slices.fillna({"at": -1, "flags": 0, "made_of": ""}).astype({"at": "int64", "flags": "int64"})
     slices["stored"] = slices["at"] >= 0
     slices["has_area"] = slices["area_m2"].notna()
     slices["usable"] = slices["has_area"] & ((slices["flags"] & int(NOT_OPEN_WATER)) == 0)

@@ -10,8 +10,10 @@ import pandas as pd
 
 from glaciolake.catalog.simulate.truth import State
 from glaciolake.pipeline.score import FALL, share
+from glaciolake.pipeline.score_corrected import corrected_sentence
 from glaciolake.pipeline.score_events import Change, FallScore
 from glaciolake.pipeline.score_rows import FlagScore, Row
+from glaciolake.pipeline.score_states_text import state_sentence
 from glaciolake.pipeline.score_tables import number, percent
 from glaciolake.pipeline.score_truth import NEVER_WRITTEN, Matched
 from glaciolake.pipeline.score_worst import worst_open
@@ -61,6 +63,16 @@ class Evaluation:
         found = [self.row(one.name, State.OPEN) for one in self.series]
         return [row for row in found if row is not None and row.visible.n]
 
+    @property
+    def together(self) -> pd.DataFrame:
+        """Slices of all series."""
+        return pd.concat([one.slices for one in self.series], ignore_index=True)
+
+    @property
+    def each(self) -> dict[str, pd.DataFrame]:
+        """``lake/track`` -> its slices."""
+        return {one.name: one.slices for one in self.series}
+
     def worst(self, n: int = WORST) -> pd.DataFrame:
         """Find the n open-water slices with most wrong pixels, worst first, with the column ``series``."""
         each = [worst_open(one.slices, n).assign(series=one.name) for one in self.series]
@@ -76,6 +88,8 @@ def shortcomings(found: Evaluation) -> Iterator[str]:
     yield from _falls(found.falls)
     yield from _drainages(found.changes)
     yield from _ice(found)
+    yield from state_sentence(found.together)
+    yield from corrected_sentence(found.series)
 
 
 def _open_water(found: Evaluation) -> Iterator[str]:

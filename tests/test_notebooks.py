@@ -31,6 +31,10 @@ LAST = (date(2024, 5, 20), date(2024, 8, 26))
 PROBE = "import json\nfrom pathlib import Path\nPath('told.json').write_text(json.dumps({code}))"
 
 
+TIMEOUT_S = 270
+"""A cell's: before the suite gives a test up, and enough on a machine that does ten things at once."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """Where notebooks are run.
@@ -83,10 +87,12 @@ def executed(number: int, desk: Desk, code: str) -> tuple[Any, dict[str, Any]]:
     (path,) = (one for one in NOTEBOOKS if one.name.startswith(f"{number}_"))
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE.format(code=code)))
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(desk.folder)}}).execute()
+    NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(desk.folder)}}).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            assert output.get("name") != "stderr", f"cell {cell['id']} warns: {output['text']}"
+            if output.get("name") == "stderr":
+                said = [line for line in output["text"].splitlines() if " - distributed." not in line]
+                assert not said, f"cell {cell['id']} warns: {said}"  # but for a busy machine's slow worker
     return json.loads((desk.folder / "told.json").read_text()), notebook
 
 
@@ -162,7 +168,8 @@ def test_4_compares_two_networks_slice_by_slice_and_leaves_the_store_alone(desk:
     for track in TRACKS:
         rows = [row for row in told["slices"] if row["track"] == track]
         series = glaciolake.open_lake(str(desk.store), LAKE, track)
-        assert len(rows) == series.sizes["time"]
+        series = series.isel(time=series["time.year"] == LAST[0].year)
+        assert len(rows) == series.sizes["time"] > 4
         for row, area_m2 in zip(rows, series["area_m2"].values, strict=True):
             if row["old_km2"] is None or row["new_km2"] is None:
                 continue

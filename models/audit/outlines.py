@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-import rasterio
 import shapely
-from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-from rasterio.features import rasterize
-from rasterio.warp import transform_bounds, transform_geom
 
 from glaciolake.models.chips import stamp_time
-from glaciolake.models.data import Bool, Sample, majority, put_centre
+from glaciolake.models.data import Bool, Sample, majority
 from glaciolake.models.errors import ModelError
+from glaciolake.models.placing import Grid, drawn, grid_of
 from glaciolake.models.track.record import Key
 
-LONGITUDE_LATITUDE = "EPSG:4326"
 LAST_BYTES_LIMIT = 1 << 28
 """A file of outlines above 256 MiB is refused: it is read whole."""
-
-
-class Grid(NamedTuple):
-    """Where the pixels of a chip lie.
-
-    Attributes
-    ----------
-    crs
-        Coordinate reference system, as rasterio has it.
-    transform
-        Column and row to its x and y, m.
-    shape
-        Rows and columns.
-    """
-
-    crs: Any
-    transform: Affine
-    shape: tuple[int, int]
 
 
 def read_outlines(path: Path, chips: Path, samples: Sequence[Sample]) -> dict[Key, Bool]:
@@ -75,10 +49,10 @@ def read_outlines(path: Path, chips: Path, samples: Sequence[Sample]) -> dict[Ke
         grid = _grid(chips / key[0], (mine[0].power.shape[0], mine[0].power.shape[1]))
         if grid is None:
             continue
-        drawn = _drawn(polygons, grid)
+        frames = drawn(polygons, grid)
         labels = majority(mine)
-        if drawn:
-            found[key] = max(drawn, key=lambda frame: (int((frame & labels).sum()), int(frame.sum())))
+        if frames:
+            found[key] = max(frames, key=lambda frame: (int((frame & labels).sum()), int(frame.sum())))
     return found
 
 
@@ -108,7 +82,7 @@ def georeference_faults(pairs: Path) -> dict[tuple[str, datetime], str]:
     faults, without = {}, []
     for path in images:
         lake, stamp, _ = path.stem.rsplit("_", 2)
-        image, mask = _placed(path), _placed(pairs / "masks" / path.name)
+        image, mask = grid_of(path), grid_of(pairs / "masks" / path.name)
         if image.shape != mask.shape:
             raise ModelError(
                 f"{path.name}: mask of {mask.shape} px and image of {image.shape} px; they must be equal"
@@ -134,16 +108,6 @@ def _fault(image: Grid, mask: Grid) -> str | None:
         return "its georeference has pixels of another size than its image"
     off_m = math.hypot(mask.transform.c - image.transform.c, mask.transform.f - image.transform.f)
     return f"its georeference is {off_m:.0f} m off that of its image" if off_m > pixel_m / 2 else None
-
-
-def _placed(path: Path) -> Grid:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as file:
-                return Grid(file.crs, file.transform, (file.height, file.width))
-        except RasterioIOError as error:
-            raise ModelError(f"cannot read {path}: {error}; every image needs its mask") from error
 
 
 def _polygons(path: Path) -> list[shapely.geometry.base.BaseGeometry]:
@@ -174,23 +138,9 @@ def _polygons(path: Path) -> list[shapely.geometry.base.BaseGeometry]:
 def _grid(folder: Path, shape: tuple[int, int]) -> Grid | None:
     """Grid of the first chip of a lake that has this shape; None where it has none."""
     for path in sorted(folder.glob("*_VV.tif")):
-        grid = _placed(path)
+        grid = grid_of(path)
         if grid.shape == shape:
             if grid.crs is None:
                 raise ModelError(f"{path} has no georeference, so outlines cannot be placed; leave them out")
             return grid
     return None
-
-
-def _drawn(polygons: Sequence[shapely.geometry.base.BaseGeometry], grid: Grid) -> list[Bool]:
-    """Every outline that touches a grid, in the frame (256, 256)."""
-    bounds = rasterio.transform.array_bounds(*grid.shape, grid.transform)
-    box = shapely.box(*transform_bounds(grid.crs, LONGITUDE_LATITUDE, *bounds))
-    found = []
-    for one in polygons:
-        if one.intersects(box):
-            placed = transform_geom(LONGITUDE_LATITUDE, grid.crs, shapely.geometry.mapping(one))
-            inside = rasterize([placed], grid.shape, transform=grid.transform, dtype=np.uint8) > 0
-            if inside.any():
-                found.append(put_centre(inside))
-    return found

@@ -10,10 +10,10 @@ from scipy import ndimage
 
 UInt8 = NDArray[np.uint8]
 
-BEND_PX = 6.0
+BEND_PX = 3.0
 """Root mean square displacement, pixels."""
-BEND_SCALE_PX = 12.0
-"""Over which displacements are alike, pixels."""
+BEND_SCALE_PX = 16.0
+"""Over which displacements are alike, pixels: lengths change by a fifth (root mean square)."""
 NOISE_LEVELS = 8.0
 """Standard deviation of the noise, grey levels of 255."""
 
@@ -91,7 +91,9 @@ def bend(picture: Picture, random: np.random.Generator) -> Picture:
         for axis, shift in zip((rows, columns), shifts, strict=True)
     ]
     # Nearest neighbour for both: a mean of data and padding would be a level that nothing has.
-    grey, water = (ndimage.map_coordinates(part, at, order=0, mode="constant") for part in picture)
+    grey, water = (
+        np.asarray(ndimage.map_coordinates(part, at, order=0, mode="constant"), np.uint8) for part in picture
+    )
     return Picture(grey, water)
 
 

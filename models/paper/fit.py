@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,7 +45,10 @@ class Fit:
     def __init__(self, recipe: PaperRecipe, spec: ModelSpec, data: str) -> None:
         import torch
 
-        self.recipe, self.facts = recipe, {"recipe": recipe.model_dump_json(), "pairs": data}
+        self.recipe = recipe
+        # Where and how it is computed may change: a run begun on a CPU goes on on a GPU.
+        how = recipe.model_dump_json(exclude={"device", "precision", "compile"})
+        self.facts = {"recipe": how, "pairs": data}
         self.device = device_of(recipe.device)
         torch.manual_seed(recipe.seed)
         network = build_network(spec, encoder=STANDARDISED + recipe.encoder)
@@ -52,7 +56,7 @@ class Fit:
             give_weights(network, recipe.encoder, recipe.encoder_weights)
         self.network = on_device(network, self.device)
         # The names of a compiled network differ: what is kept is the bare one, which shares its weights.
-        self.forward = torch.compile(self.network) if recipe.compile else self.network
+        self.forward: Callable[..., Any] = torch.compile(self.network) if recipe.compile else self.network
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )

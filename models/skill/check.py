@@ -58,9 +58,9 @@ def _check_contents(one: Tested) -> None:
             f"split {one.split!r} names the folds of {len(one.folds)} scenes, but tested {len(one.samples)}; "
             "name one a scene"
         )
-    if one.intervals is not None and len(one.intervals) != len(one.samples):
+    if one.intervals is not None and len(one.intervals.each) != len(one.samples):
         raise ModelError(
-            f"split {one.split!r} has intervals of {len(one.intervals)} scenes, but tested "
+            f"split {one.split!r} has intervals of {len(one.intervals.each)} scenes, but tested "
             f"{len(one.samples)}; give one a scene, in the same order"
         )
 

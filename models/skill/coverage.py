@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Coverage(NamedTuple):
     Attributes
     ----------
     way, scenes
-        ``all``, ``lake`` or ``lake and track``, and the name.
+        ``all``, ``lake``, ``lake and track``, or ``year``: in ``forward`` each by what is older.
     labels
         Which labels count, in words.
     n, calibrated_on
@@ -82,10 +83,36 @@ def coverages(
         wet = [i for i in every if _labelled(tested.samples[i])]
         clean = [i for i in wet if (tested.samples[i].lake, tested.samples[i].start) not in suspected]
         found += [
-            _coverage(tested, tested.intervals, at, (way, name, words))
+            _coverage(tested, tested.intervals.each, at, (way, name, words))
             for words, at in zip(labels, (wet, clean), strict=True)
             if at
         ]
+    return found + _years(tested, suspected, labels)
+
+
+def _years(
+    tested: Tested, suspected: Mapping[tuple[str, datetime], str], labels: tuple[str, str]
+) -> list[Coverage]:
+    """Rows of the tested year, of those before it, and of all together; empty where there is but one."""
+    assert tested.intervals is not None
+    rows = tested.intervals.earlier
+    if not rows:
+        return []
+    rows = [*rows, *zip(tested.samples, tested.intervals.each, strict=True)]
+    every = replace(
+        tested,
+        samples=[sample for sample, _ in rows],
+        intervals=tested.intervals._replace(each=[one for _, one in rows]),
+    )
+    years = [sample.start.year for sample in every.samples]
+    groups_ = [(str(year), [year]) for year in sorted(set(years))]
+    groups_.append((f"{min(years)} to {max(years)}", sorted(set(years))))
+    found = []
+    for name, chosen in groups_:
+        wet = [i for i, one in enumerate(every.samples) if years[i] in chosen and _labelled(one)]
+        clean = [i for i in wet if (every.samples[i].lake, every.samples[i].start) not in suspected]
+        for words, at in zip(labels, (wet, clean), strict=True):
+            found.append(_coverage(every, every.intervals.each, at, ("year", name, words)))
     return found
 
 

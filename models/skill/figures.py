@@ -16,9 +16,9 @@ from glaciolake.models.skill.rows import ALL, CLEAN, Judged, Row
 
 INK, MUTED, FAINT, WARNING = "#1a1a1a", "#6b6f76", "#d9dce1", "#b3261e"
 NETWORK = "#0072b2"
-BLIND = ("#009e73", "#e69f00", "#cc79a7", "#56b4e9")
-"""Green, orange, purple, sky of Okabe and Ito: one a constant, in the order given."""
-BLIND_MARKERS = ("s", "^", "v", "D")
+BLIND = ("#009e73", "#e69f00", "#cc79a7", "#56b4e9", "#d55e00")
+"""Green, orange, purple, sky, vermilion of Okabe and Ito: one a constant, in the order given."""
+BLIND_MARKERS = ("s", "^", "v", "D", "P")
 ACROSS = 3
 WIDTH_IN = 13.33
 

@@ -47,14 +47,18 @@ def intervals_figure(judged: Sequence[Judged]) -> Figure | None:
     for one, (left, right) in zip(judged, grid, strict=True):
         _levels(left, one)
         _scenes(right, one)
-    title(figure, f"Do the intervals hold the labelled areas? Right: at {LEVEL:.0%}, percent of the label")
+    title(
+        figure,
+        f"Do the intervals hold the labelled areas? Right: at {100 * LEVEL:.0f} %, percent of the label",
+    )
     legend(figure, _key())
     return figure
 
 
 def _clean(judged: Judged) -> list[tuple[float, Interval]]:
     """Labelled area and intervals of the scenes that count, by lake, track and time."""
-    intervals = judged.tested.intervals or []
+    assert judged.tested.intervals is not None
+    intervals = judged.tested.intervals.each
     rows = zip(judged.scenes, judged.order, strict=True)
     return [
         (float(scene.labelled_px), intervals[i])

@@ -10,18 +10,21 @@ assumed, only that new scenes err like the calibrating ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
-from glaciolake.models.folds import Fold, Split, calibrating
+from glaciolake.models.folds import Fold, Split, calibrating, leaks
 from glaciolake.models.skill.scores import SEASONAL, constants
 
 LEVEL = 0.9
+REACH_PX = 4
+"""How far from a lake pixels count as its shore: half a window of the despeckling."""
 Float64 = NDArray[np.float64]
 
 
@@ -48,6 +51,27 @@ class Interval(NamedTuple):
     n: int
     rank: float
     blind_rank: float
+
+
+class Intervals(NamedTuple):
+    """What `interval_folds` gives.
+
+    Attributes
+    ----------
+    each
+        A scene after the other, fold by fold.
+    factor, n
+        What the unsure area is multiplied with for a network that has learned from all labels, and the scenes
+        that say so: every one that was tested out of fold, in ``forward`` those of the inner folds too.
+    earlier
+        In ``forward`` the scenes of the years before the test that have calibrating ones before them, each
+        year by what is older; else empty.
+    """
+
+    each: list[Interval]
+    factor: float
+    n: int
+    earlier: list[tuple[Sample, Interval]]
 
 
 class Said(NamedTuple):
@@ -85,9 +109,24 @@ def conformal_quantile(scores: Sequence[float] | Float64, level: float = LEVEL) 
     return float(np.sort(np.asarray(scores, np.float64))[rank - 1]) if rank <= len(scores) else math.inf
 
 
-def unsure_px(probability: Float32) -> float:
-    """Sum of p(1 - p) over the pixels of a probability, pixels; NaN is left out."""
-    return float(np.nansum(probability.astype(np.float64) * (1 - probability.astype(np.float64))))
+def unsure_px(probability: Float32, lake: Bool) -> float:
+    """Sum p(1 - p) over the pixels in and around a lake: how many a network has not decided on.
+
+    Parameters
+    ----------
+    probability
+        (y, x), 0..1 (1), float32; NaN counts nothing.
+    lake
+        (y, x) bool; pixels up to `REACH_PX` from it count, all where it is empty.
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
+    near = ndimage.binary_dilation(lake, np.ones((3, 3), bool), iterations=REACH_PX) if lake.any() else ~lake
+    known = probability[near].astype(np.float64)
+    return float(np.nansum(known * (1 - known)))
 
 
 def score_of(area: float, unsure: float, labelled: float) -> float:
@@ -120,8 +159,8 @@ def said_of(
     found = []
     for one, probability, mask in zip(test, probabilities, blind, strict=True):
         seen = np.where(one.valid, probability, np.float32(np.nan))
-        area = float((np.nan_to_num(seen, nan=-1.0) >= threshold).sum())
-        found.append(Said(area, unsure_px(seen), float((mask & one.valid).sum())))
+        lake = np.nan_to_num(seen, nan=-1.0) >= threshold
+        found.append(Said(float(lake.sum()), unsure_px(seen, lake), float((mask & one.valid).sum())))
     return found
 
 
@@ -129,8 +168,9 @@ def interval_folds(
     split: Split,
     outer: Sequence[tuple[Fold, Sequence[Float32]]],
     inner: Sequence[tuple[Fold, Sequence[Float32]]],
-    doubted: Sequence[frozenset[int]],
-) -> list[Interval] | None:
+    doubt: Callable[[Fold], frozenset[int]],
+    wrong: frozenset[int] = frozenset(),
+) -> Intervals | None:
     """Give each tested scene of a split its intervals, calibrated within the training part of its fold.
 
     Parameters
@@ -141,13 +181,15 @@ def interval_folds(
         Folds of the split with the probabilities (y, x) of their tests.
     inner
         The same of `folds.inner_folds`.
-    doubted
-        Per outer fold, ``id`` of the scenes of its training part whose label contradicts the others there.
+    doubt
+        Gives ``id`` of the scenes of a fold's training part whose label contradicts the others there.
+    wrong
+        ``id`` of the scenes whose label contradicts all others; they say nothing of the factor for later use.
 
     Returns
     -------
-    list[Interval] or None
-        A scene after the other, fold by fold; None where the split has no inner folds.
+    Intervals or None
+        None where the split has no inner folds.
 
     Raises
     ------
@@ -156,23 +198,53 @@ def interval_folds(
     """
     if not inner:
         return None
-    said_inner = [said_of(fold.train, fold.test, frames) for fold, frames in inner]
-    found = []
-    for (part, frames), wrong in zip(outer, doubted, strict=True):
+    said_outer, said_inner = (
+        [said_of(fold.train, fold.test, frames) for fold, frames in some] for some in (outer, inner)
+    )
+    found: list[Interval] = []
+    for (part, _), tested in zip(outer, said_outer, strict=True):
+        doubted = doubt(part)
         pool = [
             (said_inner[number][i], inner[number][0].test[i])
             for number, at in calibrating(part, [fold for fold, _ in inner], split)
             for i in at
-            if id(inner[number][0].test[i]) not in wrong
+            if id(inner[number][0].test[i]) not in doubted
         ]
-        own, blind = scores_of(pool)
-        tested = said_of(part.train, part.test, frames)
-        for one, rank, blind_rank in zip(
-            tested, *_ranks(tuple(zip(tested, part.test, strict=True)), own, blind), strict=True
-        ):
-            low, high = bounds(one.area, one.unsure, conformal_quantile(own))
-            blind_low, blind_high = bounds(one.blind, one.blind, conformal_quantile(blind))
-            found.append(Interval(low, high, blind_low, blind_high, len(pool), rank, blind_rank))
+        found += _given(list(zip(tested, part.test, strict=True)), pool)
+    later = [*zip(outer, said_outer, strict=True)]
+    later += zip(inner, said_inner, strict=True) if split == "forward" else ()
+    known = [row for (fold, _), said in later for row in zip(said, fold.test, strict=True)]
+    known = [(one, sample) for one, sample in known if id(sample) not in wrong]
+    years = list(zip([fold for fold, _ in inner], said_inner, strict=True)) if split == "forward" else []
+    earlier = _earlier(years, doubt)
+    return Intervals(found, conformal_quantile(scores_of(known)[0]), len(known), earlier)
+
+
+def _earlier(
+    years: Sequence[tuple[Fold, list[Said]]], doubt: Callable[[Fold], frozenset[int]]
+) -> list[tuple[Sample, Interval]]:
+    """Each year but the first, calibrated on the years before it, whose networks are older still."""
+    found: list[tuple[Sample, Interval]] = []
+    for number, (fold, said) in enumerate(years[1:], 1):
+        if known := leaks(fold, "forward"):
+            raise ModelError(f"split 'forward', year {fold.name!r} leaks: {'; '.join(known[:3])}")
+        doubted = doubt(fold)
+        pool = [
+            row for older, own in years[:number] for row in zip(own, older.test, strict=True)
+            if id(row[1]) not in doubted
+        ]  # fmt: skip
+        found += zip(fold.test, _given(list(zip(said, fold.test, strict=True)), pool), strict=True)
+    return found
+
+
+def _given(tested: Sequence[tuple[Said, Sample]], pool: Sequence[tuple[Said, Sample]]) -> list[Interval]:
+    """Intervals of tested scenes, calibrated on others."""
+    own, blind = scores_of(pool)
+    found = []
+    for (one, _), rank, blind_rank in zip(tested, *_ranks(tested, own, blind), strict=True):
+        low, high = bounds(one.area, one.unsure, conformal_quantile(own))
+        blind_low, blind_high = bounds(one.blind, one.blind, conformal_quantile(blind))
+        found.append(Interval(low, high, blind_low, blind_high, len(pool), rank, blind_rank))
     return found
 
 

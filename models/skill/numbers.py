@@ -33,6 +33,8 @@ def numbers_of(one: Judged) -> dict[str, Any]:
             labels: [each._asdict() | {"bins": [b._asdict() for b in each.bins]} for each in found]
             for labels, found in one.calibrations.items()
         },
+        "interval_factor": None if tested.intervals is None else tested.intervals.factor,
+        "interval_scenes": None if tested.intervals is None else tested.intervals.n,
         "intervals": [
             each._asdict() | {"own": each.own._asdict(), "blind": each.blind._asdict()}
             for each in one.coverages

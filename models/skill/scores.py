@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glaciolake.models.data import Bool, Sample, cut_centre, majority
+from glaciolake.models.data import PAIR_SIDE_PX, Bool, Sample, cut_centre, majority
 from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
 
 BATCH = 32
@@ -18,6 +18,7 @@ SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: 
 
 
 SEASONAL = "constant per lake, pass and season"
+LISTED = "outline of the registry"
 
 
 class Scores(NamedTuple):
@@ -102,6 +103,27 @@ def constants(train: Sequence[Sample], test: Sequence[Sample]) -> dict[str, list
         "nearest in time": [_nearest(train, one) for one in test],
         SEASONAL: [_seasonal(train, one) for one in test],
     }
+
+
+def listed(registry: Mapping[str, Bool], test: Sequence[Sample]) -> dict[str, list[Bool]]:
+    """Give the masks that know an inventory and neither label nor image; nothing where no lake is in it.
+
+    Parameters
+    ----------
+    registry
+        Lake to outline (256, 256), see `track.registry.registry_frames`.
+    test
+        Scenes; of a lake that is not in it the mask is empty.
+
+    Returns
+    -------
+    dict[str, list[Bool]]
+        `LISTED` to a mask (y, x) per test scene.
+    """
+    if not any(one.lake in registry for one in test):
+        return {}
+    nothing = np.zeros((PAIR_SIDE_PX, PAIR_SIDE_PX), bool)
+    return {LISTED: [cut_centre(registry.get(one.lake, nothing), one.water.shape) for one in test]}
 
 
 def groups(samples: Sequence[Sample]) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ import numpy as np
 from glaciolake.models.data import Bool, Float32, Sample, drop_wrong_labels
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, blocks
-from glaciolake.models.skill.intervals import Interval
+from glaciolake.models.skill.intervals import Intervals
 from glaciolake.models.skill.scores import constants
 
 PAIRS = "pairs"
@@ -56,7 +56,7 @@ class Tested:
     folds: list[str]
     threshold: float = 0.5
     spacing_m: float | None = None
-    intervals: list[Interval] | None = None
+    intervals: Intervals | None = None
 
     @property
     def counted(self) -> list[Bool]:

@@ -133,10 +133,11 @@ def verdict(judged: Judged) -> Iterator[str]:
 def _intervals(judged: Judged) -> Iterator[str]:
     """Say how many labelled areas the intervals hold, and how wide they are."""
     for one in judged.coverages:
-        if one.way == "all" and one.labels == CLEAN:
+        if one.labels == CLEAN and (one.way == "all" or " to " in one.scenes):
             own, blind = one.own, one.blind
+            years = "" if one.way == "all" else f" {one.scenes}, each year by what is older,"
             yield (
-                f"**{judged.tested.split}**, {LEVEL:.0%} intervals of areas, {CLEAN}: "
+                f"**{judged.tested.split}**, {100 * LEVEL:.0f} % intervals of areas,{years} {CLEAN}: "
                 f"{100 * own.coverage:.0f} % of {_count(one.n, 'labelled area')} are held (the constant's "
                 f"hold {100 * blind.coverage:.0f} %), median width {number(own.width_percent, 1)} % "
                 f"({number(blind.width_percent, 1)} %), calibrated on {one.calibrated_on} scenes at least."
@@ -229,7 +230,7 @@ def _section(judged: Judged, pictures: Sequence[str]) -> Iterator[str]:
     yield "Over all labels:"
     yield bin_table(judged.calibrations[ALL])
     if judged.coverages:
-        yield f"### {split}: {LEVEL:.0%} intervals of areas"
+        yield f"### {split}: {100 * LEVEL:.0f} % intervals of areas"
         yield interval_table(judged)
     titles = {
         f"{split}-series.png": "Areas found and labelled, by lake and track",

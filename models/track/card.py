@@ -61,7 +61,7 @@ Splits: `random` by file, as Adhikari & Regmi 2025 (it leaks: an acquisition sho
 of every frame.
 
 {notes}
-
+{intervals}
 ## Limits
 
 * VV only, 20 m. No labelled OPERA scene of a glacial lake was at hand.
@@ -103,6 +103,7 @@ def card_text(facts: Mapping[str, Any]) -> str:
         n_learned=labels["pairs"] - len(left_out),
         table=_table(rows),
         lake_words=_lakes(facts["scores"]),
+        intervals=_intervals(facts.get("area_interval")),
         notes="\n".join(fill(f"* {note}", 108, subsequent_indent="  ") for note in facts["notes"]),
     )
 
@@ -137,6 +138,25 @@ def _lakes(rows: list[dict[str, Any]]) -> str:
     mean = sum(row["iou"] for row in found) / len(found)
     told = "A lake that is left out has no constant: nothing is known of it. Clean labels: "
     return fill(f"{told}{words}; mean {mean:.3f}.", 108)
+
+
+def _intervals(about: Mapping[str, Any] | None) -> str:
+    """Section on the intervals of areas; empty where none were calibrated."""
+    if about is None:
+        return ""
+    words = "; ".join(
+        f"{name} labels of {one['years']}: {100 * one['own_coverage']:.0f} % of {one['n']} held, median "
+        f"width {one['own_width_percent']:.1f} % (the season's constant: "
+        f"{100 * one['blind_coverage']:.0f} %, {one['blind_width_percent']:.1f} %)"
+        for name, one in about["held_forward"].items()
+    )
+    text = (
+        f"{100 * about['level']:.0f} % interval of an area: found area plus and minus {about['factor']:.2f} "
+        "times the sum of p(1 - p) over the pixels of the lake and around it. The factor is the conformal "
+        f"quantile over {about['scenes']} scenes, each read by a network that had learned from older ones "
+        f"alone. Forward in time, each year calibrated on older ones: {words}."
+    )
+    return "\n## Intervals\n\n" + fill(text, 108) + "\n"
 
 
 def _wrapped(text: str) -> str:

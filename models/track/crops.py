@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -11,7 +13,22 @@ from glaciolake.models.folds import Fold, blocks
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.change import change
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, channels_of, forget_place, outline_rows
+from glaciolake.models.track.record import (
+    CHANNELS,
+    UNKNOWN,
+    Key,
+    Record,
+    channels_of,
+    forget_place,
+    outline_rows,
+    registered,
+)
+from glaciolake.models.track.registry import elsewhere, moved
+
+LISTED = 0.85
+"""Of the crops of a lake without labels, those whose lake a registry knows."""
+ELSEWHERE = 0.2
+"""Of these, those that ask for a lake where none is: other dark patches of an image are not the lake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +41,14 @@ class Seen:
         (channel, y, x), see `record.channels_of`.
     water, counts
         (y, x), True where the label says lake, and where the loss looks.
+    listed
+        Outline (y, x) of the registry, 0 or 1, float32; None where it has none.
     """
 
     channels: Float32
     water: Bool
     counts: Bool
+    listed: Float32 | None = None
 
 
 def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen:
@@ -41,30 +61,33 @@ def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen
     if fold.quarter is not None:
         rows = outline_rows()  # their pixels in the tested quarter are labels of the test
         channels[rows] = np.where(counts, channels[rows], UNKNOWN)
-    return Seen(channels, sample.water, counts)
+    return Seen(channels, sample.water, counts, registered(sample, record))
 
 
 def draw_crops(
-    by_key: dict[tuple[str, str], list[Seen]], random: np.random.Generator, recipe: TrackRecipe
+    by_key: Mapping[Key, Sequence[Seen]],
+    random: np.random.Generator,
+    recipe: TrackRecipe,
+    simulated: Mapping[Key, Sequence[Seen]] = MappingProxyType({}),
 ) -> tuple[Float32, Float32, Float32]:
-    """Crops: each lake and track as often as any other."""
-    keys = sorted(by_key)
+    """Crops: each lake and track as often as any other, `TrackRecipe.simulated` of them simulated ones."""
     crops = []
-    for number in random.integers(len(keys), size=recipe.batch):
-        of_key = by_key[keys[number]]
+    for _ in range(recipe.batch):
+        pool = simulated if simulated and random.random() < recipe.simulated else by_key
+        keys = sorted(pool)
+        of_key = pool[keys[random.integers(len(keys))]]
         crops.append(_crop(of_key[random.integers(len(of_key))], random, recipe))
     images, water, counts = (np.stack(parts) for parts in zip(*crops, strict=True))
     return images, water, counts
 
 
 def _crop(seen: Seen, random: np.random.Generator, recipe: TrackRecipe) -> tuple[Float32, Float32, Float32]:
-    channels, forgets = seen.channels.copy(), random.random() < recipe.forget
+    channels, water, forgets = seen.channels.copy(), seen.water, random.random() < recipe.forget
     if forgets:
-        channels = forget_place(channels)
+        channels, water = _forgotten(seen, random)
     date, valid = CHANNELS.index("date"), CHANNELS.index("valid")
-    water = seen.water
     if random.random() < recipe.change:
-        water = _change(channels, seen, random)
+        water = _change(channels, water, random)
     shifted = np.clip(channels[date] + random.normal(0, 0.03), 0, 1)  # calibration drifts by a decibel
     channels[date] = np.where(channels[valid] > 0, shifted, 0)
     stacked = np.concatenate([channels, water[None], seen.counts[None]]).astype(np.float32)
@@ -84,12 +107,22 @@ def _crop(seen: Seen, random: np.random.Generator, recipe: TrackRecipe) -> tuple
     return canvas[: len(channels)], canvas[-2], canvas[-1]
 
 
-def _change(channels: Float32, seen: Seen, random: np.random.Generator) -> Bool:
+def _forgotten(seen: Seen, random: np.random.Generator) -> tuple[Float32, Bool]:
+    """Channels as of a lake without labels, and the lake; at times it is asked for where there is none."""
+    if seen.listed is None or random.random() >= LISTED:
+        return forget_place(seen.channels), seen.water
+    told = moved(seen.listed, random)
+    if random.random() < ELSEWHERE and (off := elsewhere(told, seen.water, random)) is not None:
+        return forget_place(seen.channels, off), np.zeros_like(seen.water)
+    return forget_place(seen.channels, told), seen.water
+
+
+def _change(channels: Float32, water: Bool, random: np.random.Generator) -> Bool:
     """Change the lake in the channels of the date, at times in those of its neighbours; returns the lake."""
     rows = [CHANNELS.index("date")]
     if random.random() < 0.5:  # images after an event show it too
         rows.append(CHANNELS.index("near"))
     valid = channels[CHANNELS.index("valid")] > 0
-    painted, water = change(channels[rows], seen.water, valid, random)
+    painted, changed = change(channels[rows], water, valid, random)
     channels[rows] = painted
-    return water
+    return changed

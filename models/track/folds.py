@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -13,16 +13,18 @@ from zipfile import BadZipFile
 import numpy as np
 
 from glaciolake.models.audit.labels import audit, probability_key, wrong
-from glaciolake.models.data import Float32, Sample
+from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, Split, folds, inner_folds, leaks
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.planted import Counts, plant
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than
+from glaciolake.models.track.record import Images, Record, channels_of, forget_place, older_than, registered
+from glaciolake.models.track.simulated import Simulated
 from glaciolake.models.track.train import Say, as_function, predict_track, train_track
 
-FORM = 5
+FORM = 6
 """Raised when the same recipe no longer makes the same network, so that older folds are not taken for it."""
 INNER = "inner"
 """Begins the names of files of `predict_inner`."""
@@ -60,12 +62,18 @@ class Trial:
         What it sees.
     cache
         Folder of finished folds; one that fits data, split and recipe is taken as it is.
+    registry
+        Outlines of lakes, see `registry.registry_frames`.
+    simulated
+        Scenes of simulated lakes that every fold may learn from; none stands for a labelled lake.
     """
 
     images: Images
     recipe: TrackRecipe
     spec: ModelSpec
     cache: Path
+    registry: Mapping[str, Bool] = field(default_factory=dict)
+    simulated: Simulated = field(default_factory=Simulated)
 
 
 def predict_folds(
@@ -210,18 +218,25 @@ def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool =
     # In ``forward`` training looks at all images older than the test, also at those after a date: held to
     # what is older than each date, early ones have no statistics to speak of (IoU 0.924 instead of 0.926).
     known = older_than(trial.images, first) if causal else trial.images
-    network = as_function(train_track(learned, Record(known, labels=kept), trial.spec, trial.recipe, say))
-    record = Record(trial.images, labels=kept, causal=causal)
+    taught = Record(known, labels=kept, registry=trial.registry)
+    beside = trial.simulated.seen(trial.spec)
+    network = as_function(train_track(learned, taught, trial.spec, trial.recipe, say, simulated=beside))
+    record = Record(trial.images, labels=kept, registry=trial.registry, causal=causal)
     found = Predicted(fold, [], [])
     for number, one in enumerate(fold.test):
         seen = channels_of(one, record, trial.spec)
         if fold.quarter is not None:
             # Outlines of the tested quarter are labels of the test, and no label there was ever learned from:
             # told the place, networks have learned that this corner holds no lake (IoU 0.35).
-            seen = forget_place(seen)
-        found.probabilities.append(predict_track([network], seen))
+            seen = forget_place(seen, registered(one, record))
+        outline = record.outline_of(one)
+
+        def predict(channels: Float32, outline: Bool = outline) -> Float32:
+            return own_lake(predict_track([network], channels), outline)
+
+        found.probabilities.append(predict(seen))
         if events and fold.quarter is None:  # a part of a lake tells nothing of what became of the lake
-            found.planted.append(plant(one, seen, lambda x: predict_track([network], x), seed=number))
+            found.planted.append(plant(one, seen, predict, seed=number))
     return found
 
 
@@ -245,4 +260,7 @@ def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())
     for key, rows in sorted(trial.images.items()):
         digest.update(f"{key}{[start for start, _ in rows]}".encode())
+    digest.update(trial.simulated.digest.encode())
+    for lake, frame in sorted(trial.registry.items()):
+        digest.update(lake.encode() + frame.tobytes())
     return digest.hexdigest()[:16]

@@ -26,6 +26,7 @@ from glaciolake.models.data import PAIR_SIDE_PX, Float32, Sample
 from glaciolake.models.engines import batch_px
 from glaciolake.models.errors import ModelError
 from glaciolake.models.export import export
+from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import network_of
 from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
 from glaciolake.models.spec import ModelRef, ModelSpec
@@ -173,13 +174,15 @@ def track_probability(samples: Sequence[Sample], record: Record, ref: ModelRef) 
     Returns
     -------
     list[Float32]
-        (y, x) each, 0..1 (1), float32; NaN where the date has no data.
+        (y, x) each, 0..1 (1), float32; NaN where the date has no data, 0 in water that does not reach the
+        outline of the registry, where there is one.
     """
     spec = read_spec(ref)
     seen = [channels_of(one, record, spec, channels=_channels(spec)) for one in samples]
     shares = track_probabilities(seen, ref)
     return [
-        np.where(one.valid, share, np.float32(np.nan)) for one, share in zip(samples, shares, strict=True)
+        np.where(one.valid, own_lake(share, record.outline_of(one), spec.threshold), np.float32(np.nan))
+        for one, share in zip(samples, shares, strict=True)
     ]
 
 

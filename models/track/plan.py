@@ -25,6 +25,8 @@ from glaciolake.models.track.log import Log
 from glaciolake.models.track.model import Memory, draw_atlas, save_track_model
 from glaciolake.models.track.recipe import TrackRecipe
 from glaciolake.models.track.record import CHANNELS, Record
+from glaciolake.models.track.registry import registry_frames
+from glaciolake.models.track.simulated import Simulated, SimulatedSource, read_simulated
 from glaciolake.models.track.train import Say, train_track
 from glaciolake.models.weights import digest
 
@@ -46,6 +48,9 @@ class TrackPlan(BaseModel):
     out: Path = Field(description="Folder for the network, its facts, checkpoints and logs.")
     name: str = Field(default="track", pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Name of the network.")
     members: int = Field(default=3, ge=1, le=16, description="Networks that answer together.")
+    simulated: SimulatedSource | None = Field(
+        default=None, description="Simulated archive and its store, to learn from beside the pairs."
+    )
     recipe: TrackRecipe = Field(default=TrackRecipe(), description="How each is trained.")
 
 
@@ -78,14 +83,18 @@ def train_plan(
     if lost := sorted({lake for lake, _ in images} - set(places)):
         raise ModelError(f"no chip of {', '.join(lost)} in {plan.raw}, so their place is unknown; add them")
     plan.out.mkdir(parents=True, exist_ok=True)
-    record, fold = Record(images, labels=kept), Fold("all", kept, [])
+    record = Record(images, labels=kept, registry=registry_frames(plan.raw))
+    fold = Fold("all", kept, [])
+    beside = Simulated() if plan.simulated is None else read_simulated(plan.simulated, places)
     networks = []
     for number in range(plan.members):
         recipe = plan.recipe.model_copy(update={"seed": plan.recipe.seed + number})
         name = f"{plan.name}, {number + 1} of {plan.members}"
         with Log(plan.out / f"member-{number}.csv", begin(name)) as log:
             checkpoint = plan.out / f"member-{number}.pt"
-            networks.append(train_track(fold, record, TRACK_SPEC, recipe, log.note, checkpoint))
+            networks.append(
+                train_track(fold, record, TRACK_SPEC, recipe, log.note, checkpoint, beside.seen(TRACK_SPEC))
+            )
     spec = TRACK_SPEC.model_copy(update={"name": plan.name})
     atlas = draw_atlas(kept, images, places, spec)
     path = plan.out / f"{plan.name}.onnx"

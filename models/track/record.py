@@ -20,7 +20,7 @@ from glaciolake.catalog.granule import track_name
 from glaciolake.catalog.orbits import scene_orbit
 from glaciolake.models.augment import scale_db
 from glaciolake.models.chips import Chip, read_chips, stamp_time
-from glaciolake.models.data import Float32, Sample, cut_centre
+from glaciolake.models.data import Bool, Float32, Sample, cut_centre
 from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
 from glaciolake.models.spec import ModelSpec
 
@@ -82,6 +82,9 @@ class Record:
         Labelled scenes whose outlines may be known: of a training part, never of a test.
     atlas
         (lake, track) to what a trained network remembers, for where `images` or `labels` have too little.
+    registry
+        Lake to the outline (256, 256) that a registry has of it, for where no label of it may be known; see
+        `registry.registry_frames`.
     causal
         Whether only images older than the date count, as for an hour-old scene.
     """
@@ -89,7 +92,15 @@ class Record:
     images: Images
     labels: Sequence[Sample] = ()
     atlas: Mapping[Key, Page] = field(default_factory=dict)
+    registry: Mapping[str, Bool] = field(default_factory=dict)
     causal: bool = False
+
+    def outline_of(self, sample: Sample) -> Bool:
+        """Outline (y, x) of the registry in the frame of a scene; nowhere True where it has none."""
+        frame = self.registry.get(sample.lake)
+        if frame is None:
+            return np.zeros(sample.water.shape, bool)
+        return cut_centre(frame, sample.water.shape)
 
 
 def read_images(chips: Path) -> Images:
@@ -145,8 +156,9 @@ def channels_of(
     -------
     Float32
         (channel, y, x), no NaN: backscatter and its statistics 0..1 (1) over the decibel range, standard
-        deviation times `STD_FACTOR`, share of known labels that are lake or `UNKNOWN`, sine and cosine of
-        the day of the year, and the place in the frame from -1 to 1, northern and western edges at -1.
+        deviation times `STD_FACTOR`, share of known labels that are lake (where none is known the registry's
+        outline, which has no season) or `UNKNOWN`, sine and cosine of the day of the year, and the place in
+        the frame from -1 to 1, northern and western edges at -1.
     """
     height, width = sample.power.shape
     day = 2 * math.pi * sample.start.timetuple().tm_yday / 365.25
@@ -176,11 +188,25 @@ def outline_rows(channels: Sequence[Channel] = CHANNELS) -> list[int]:
     return [number for number, name in enumerate(channels) if name in OUTLINES]
 
 
-def forget_place(seen: Float32, channels: Sequence[Channel] = CHANNELS) -> Float32:
-    """Take from what a network sees what only a known lake has, outline and place."""
+def forget_place(
+    seen: Float32, instead: Float32 | None = None, channels: Sequence[Channel] = CHANNELS
+) -> Float32:
+    """Take from what a network sees what only a known lake has, outlines of labels and place.
+
+    Parameters
+    ----------
+    seen
+        (channel, y, x), see `channels_of`.
+    instead
+        Outline (y, x) of a registry, 0..1 (1), float32; None where there is none.
+    channels
+        Those of `seen`.
+    """
     blind = seen.copy()
     for number, name in enumerate(channels):
-        if name in OUTLINES:
+        if name == "outline" and instead is not None:
+            blind[number] = instead
+        elif name in OUTLINES:
             blind[number] = UNKNOWN
         elif name in ("north", "east"):
             blind[number] = 0
@@ -248,7 +274,16 @@ def _outline(sample: Sample, record: Record, days: float) -> Float32 | float:
     if len(known) > 1:
         return cut_centre(share_of(known, sample.track, sample.start, days), sample.water.shape)
     page = record.atlas.get(sample.key)
-    return UNKNOWN if page is None else cut_centre(page.outline_of(sample.start, days), sample.water.shape)
+    frame = None if page is None else page.outline_of(sample.start, days)
+    if frame is not None and frame.max() >= 0:
+        return cut_centre(frame, sample.water.shape)
+    listed = registered(sample, record)
+    return UNKNOWN if listed is None or not math.isinf(days) else listed
+
+
+def registered(sample: Sample, record: Record) -> Float32 | None:
+    """Outline (y, x) of the registry, 0 or 1, in the frame of a scene; None where it has none."""
+    return record.outline_of(sample).astype(np.float32) if sample.lake in record.registry else None
 
 
 def fitted(power: Float32, shape: tuple[int, ...]) -> Float32:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.crops import Seen, draw_crops, seen_of
 from glaciolake.models.track.network import STRIDE_PX, track_network
 from glaciolake.models.track.recipe import TrackRecipe
-from glaciolake.models.track.record import CHANNELS, UNKNOWN, Record, outline_rows
+from glaciolake.models.track.record import CHANNELS, UNKNOWN, Key, Record, outline_rows
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,7 @@ def train_track(  # noqa: PLR0913  # what to learn, from what, how, and where to
     recipe: TrackRecipe,
     say: Say = lambda step, steps, loss: None,
     checkpoint: Path | None = None,
+    simulated: Mapping[Key, Sequence[Seen]] = MappingProxyType({}),
 ) -> torch.nn.Module:
     """Train on a fold's training part, on a GPU where there is one.
 
@@ -57,6 +59,8 @@ def train_track(  # noqa: PLR0913  # what to learn, from what, how, and where to
     checkpoint
         File that keeps the state every `KEEP_EVERY` steps; one of the same recipe is gone on from, and gives
         the network that a run without a stop would have given.
+    simulated
+        Scenes to learn from beside the fold's, by lake and track; see `simulated.Simulated.seen`.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def train_track(  # noqa: PLR0913  # what to learn, from what, how, and where to
     if checkpoint is not None:
         run.restore(checkpoint)
     for step in range(run.done + 1, recipe.steps + 1):
-        loss = run.step(step, draw_crops(by_key, run.random, recipe))
+        loss = run.step(step, draw_crops(by_key, run.random, recipe, simulated))
         say(step, recipe.steps, loss)
         if checkpoint is not None and (step % KEEP_EVERY == 0 or step == recipe.steps):
             run.keep(checkpoint)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from glaciolake.catalog.store import Store
+from glaciolake.catalog.reader_tables import AsOf
+from glaciolake.catalog.readers import StoreReader
 from glaciolake.pipeline.errors import PipelineError
 
 ALL = "all"
@@ -27,41 +28,49 @@ class Choice:
         ``T121``; None takes all tracks, each by itself.
     start, end
         First and last day of sensing, UTC, both included; None leaves that side open.
+    version, as_of
+        An earlier generation or state, see `glaciolake.open_lake`; None takes what is current.
     """
 
     lake: str = ALL
     track: str | None = None
     start: date | None = None
     end: date | None = None
+    version: str | None = None
+    as_of: AsOf | None = None
 
     def __post_init__(self) -> None:
         if self.start and self.end and self.end < self.start:
             raise PipelineError(f"end {self.end} is before start {self.start}; swap them")
 
 
-def chosen(store: Store, choice: Choice) -> list[xr.Dataset]:
+def chosen(store: StoreReader, choice: Choice) -> list[xr.Dataset]:
     """Open the series that a choice names, cut to its days.
 
     Parameters
     ----------
     store
-        Where they are read from.
+        The state that they are read from.
     choice
         What is asked for.
 
     Returns
     -------
     list of xr.Dataset
-        As of `Store.read`, sorted by lake and track; each holds one slice at least. Of ``all`` lakes, those
-        without the track or without a slice in these days are left out.
+        As of `glaciolake.open_lake`, sorted by lake and track, one slice at least in each. Of ``all`` lakes
+        those without the track or without a slice in these days are left out.
 
     Raises
     ------
     PipelineError
         The store has no such lake or track, or no slice in these days; says what there is.
+    StoreError
+        It has no such version or state.
     """
     named = _named(store, choice)
-    found = [store.read(lake, track) for lake, track in named]
+    found = [
+        store.open_lake(lake, track, version=choice.version, as_of=choice.as_of) for lake, track in named
+    ]
     cut = [_within(series, choice) for series in found]
     kept = [series for series in cut if series.sizes["time"]]
     if not kept:
@@ -72,9 +81,9 @@ def chosen(store: Store, choice: Choice) -> list[xr.Dataset]:
     return kept
 
 
-def _named(store: Store, choice: Choice) -> list[tuple[str, str]]:
+def _named(store: StoreReader, choice: Choice) -> list[tuple[str, str]]:
     """(lake, track) of the series that a choice names; one at least."""
-    held = store.series()
+    held = store.lakes
     lakes = list(held) if choice.lake == ALL else [choice.lake]
     wanted = choice.track.upper() if choice.track else None
     named = [

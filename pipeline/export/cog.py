@@ -100,7 +100,7 @@ def _write(path: Path, packed: NDArray[Any], variable: Variable, told: dict[str,
 
 def _tags(one: xr.Dataset, variable: Variable) -> dict[str, str]:
     """Tell what a file shows: which slice, made of what, in which unit."""
-    time = pd.Timestamp(one["time"].values)
+    time = pd.Timestamp(one["time"].values.item())
     words = {name: str(one[name].values) for name in ("pass_id", "version", "granules")}
     area = float(one["area_m2"])
     told = {

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from glaciolake import __version__
-from glaciolake.catalog.store_layout import TIME_CHUNK, TIME_UNITS
-from glaciolake.catalog.variables import BY_NAME, SLICE, Variable, attributes
+from glaciolake.catalog.store_layout import TIME_CHUNK
+from glaciolake.catalog.variables import BY_NAME, SLICE, TIME_UNITS, Variable, attributes
 from glaciolake.pipeline.errors import PipelineError
 
 AREAS = ("area_lower_m2", "area_upper_m2", "area_sigma_m2")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from glaciolake.catalog.store import Store
+from glaciolake.catalog.readers import open_store
 from glaciolake.models.weights import card, shipped
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.export.choice import ALL, Choice, chosen
@@ -19,11 +19,10 @@ from glaciolake.pipeline.export.outlines import write_geoparquet
 from glaciolake.pipeline.export.place import Place
 from glaciolake.pipeline.export.product import Product
 from glaciolake.pipeline.export.stac import write_stac
+from glaciolake.pipeline.export.stac_root import MODELS, STAC_ENDING, check_catalog, write_catalog
 from glaciolake.pipeline.series import SeriesFormat, write_series
 
 Writer = Callable[[Product, Path], None]
-MODELS = "models"
-"""Folder of the networks' items, beside the series that they made."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format(".csv", _table("csv")),
     "geojson": Format(".geojson", _table("geojson")),
     "geoparquet": Format(".parquet", _of_series(write_geoparquet)),
-    "stac": Format(".stac", write_stac),
+    "stac": Format(STAC_ENDING, write_stac),
 }
 """In the order in which they are written: STAC lists what lies there, so it comes last."""
 
@@ -111,10 +110,12 @@ def export(
         The store cannot be read.
     """
     forms = checked_formats(",".join(forms))
-    store, place = Store.open(url), Place(out)
+    store, place = open_store(url), Place(out)
     products = [_product(place, series, forms) for series in chosen(store, choice or Choice())]
     names = [product.stem + FORMATS[form].ending for product in products for form in forms]
     place.check_free(names, overwrite=overwrite)
+    if "stac" in forms:
+        check_catalog(place)
     for product in products:
         if "stac" in forms:
             _put_models(place, product)
@@ -123,6 +124,8 @@ def export(
             with place.product(name) as path:
                 FORMATS[form].write(product, path)
             yield Made(name, form, product.series.sizes["time"])
+    if "stac" in forms:
+        write_catalog(place)
 
 
 def _product(place: Place, series: xr.Dataset, forms: Sequence[str]) -> Product:

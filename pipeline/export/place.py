@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 
 from glaciolake.catalog.addresses import without_secrets
 from glaciolake.pipeline.errors import PipelineError
+
+T = TypeVar("T")
+
+OBJECT_STORES = {"s3", "gs", "gcs", "abfs", "az", "memory"}
+"""They have no folders: asked for one, some make a bucket out of a name that was mistyped."""
 
 
 class Place:
@@ -49,6 +54,20 @@ class Place:
         """Whether something of that name lies there."""
         return bool(self._guarded(lambda: self._files.exists(self._path(name))))
 
+    def read(self, name: str) -> bytes | None:
+        """Content of a file; None where there is none."""
+        if not self.exists(name):
+            return None
+        return bytes(self._guarded(lambda: self._files.cat_file(self._path(name))))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of what lies there, or in one of its folders, sorted; none where it is not there."""
+        at = self._path(folder) if folder else self._root
+        if not self._guarded(lambda: self._files.isdir(at)):
+            return []
+        found = self._guarded(lambda: self._files.ls(at, detail=False))
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+
     def check_free(self, names: Sequence[str], *, overwrite: bool) -> None:
         """Refuse to write over anything, unless that is asked for.
 
@@ -71,9 +90,7 @@ class Place:
 
         What lies there under that name is replaced; see `check_free`.
         """
-        if self._local is not None:
-            self._guarded(lambda: self._local_folder().mkdir(parents=True, exist_ok=True))
-        workshop = Path(self._guarded(lambda: tempfile.mkdtemp(prefix=".export-", dir=self._local)))
+        workshop = self._guarded(self._workshop)
         try:
             built = workshop / name
             yield built
@@ -82,6 +99,12 @@ class Place:
             raise self._failed(error) from error
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
+
+    def _workshop(self) -> Path:
+        """Make a folder to build in: on the same disk as the place, where that is one."""
+        if self._local is not None:
+            self._local.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".export-", dir=self._local))
 
     def _publish(self, built: Path, name: str) -> None:
         if self._local is not None:
@@ -97,25 +120,27 @@ class Place:
             at = self._path(name)
             if file != built:
                 at = f"{at}/{file.relative_to(built).as_posix()}"
-            self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
+            if not OBJECT_STORES & set(_protocols(self._files)):
+                self._files.makedirs(at.rpartition("/")[0], exist_ok=True)
             self._files.put_file(str(file), at)
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def _local_folder(self) -> Path:
-        assert self._local is not None  # asked for by the caller
-        return self._local
-
-    def _guarded(self, step: Any) -> Any:
+    def _guarded(self, step: Callable[[], T]) -> T:
         try:
             return step()
         except OSError as error:
             raise self._failed(error) from error
+        except Exception as error:  # missing keys, say: each library has its own classes
+            if self._local is not None:
+                raise
+            raise self._failed(error) from error
 
-    def _failed(self, error: OSError) -> PipelineError:
+    def _failed(self, error: Exception) -> PipelineError:
+        said = without_secrets(str(getattr(error, "strerror", None) or error))
         return PipelineError(
-            f"cannot write to {self.address!r}: {without_secrets(str(error.strerror or error))}; give "
+            f"cannot write to {self.address!r}: {said}; give "
             "another --out, free space, or mend the access to it"
         )
 

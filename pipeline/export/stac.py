@@ -14,7 +14,13 @@ from glaciolake.catalog.collection_text import TERMS
 from glaciolake.catalog.variables import BY_NAME
 from glaciolake.pipeline.export.cog import pixel_variables
 from glaciolake.pipeline.export.product import Product
-from glaciolake.pipeline.export.stac_items import asset_fields, footprint, items_of, model_links
+from glaciolake.pipeline.export.stac_items import (
+    asset_extensions,
+    asset_fields,
+    footprint,
+    items_of,
+    model_links,
+)
 from glaciolake.pipeline.series import TIME_FORMAT, crs_of, pixel_transform
 
 DATACUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
@@ -76,7 +82,7 @@ def collection_of(product: Product, items: list[dict[str, Any]]) -> dict[str, An
     return {
         "type": "Collection",
         "stac_version": pystac.get_stac_version(),
-        "stac_extensions": [DATACUBE],
+        "stac_extensions": [DATACUBE, *asset_extensions(product)],
         "id": product.stem,
         "title": str(series.attrs["title"]),
         "description": f"Lake area and masks, every pass of one Sentinel-1 orbit. {series.attrs['source']}. "
@@ -94,7 +100,8 @@ def collection_of(product: Product, items: list[dict[str, Any]]) -> dict[str, An
         **({"assets": assets} if assets else {}),
         **_item_assets(product),
         "links": [
-            {"rel": "root", "href": "./collection.json", "type": pystac.MediaType.JSON},
+            {"rel": "root", "href": "../catalog.json", "type": pystac.MediaType.JSON},
+            {"rel": "parent", "href": "../catalog.json", "type": pystac.MediaType.JSON},
             {"rel": "license", "href": TERMS, "title": "Terms of the Copernicus Sentinel data"},
             *model_links(product, "../"),
             *(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pystac
 import xarray as xr
+from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely import segmentize, to_geojson
 from shapely import transform as map_coordinates
 from shapely.geometry import Polygon, box
 from shapely.geometry.polygon import orient
 
-from glaciolake.catalog.store_layout import SIMULATED_SOURCE
-from glaciolake.catalog.variables import BY_NAME, SLICE, Surface, Variable
+from glaciolake.catalog.store_header import SIMULATED_SOURCE
+from glaciolake.catalog.variables import BY_NAME, SLICE, Surface, Variable, attributes
 from glaciolake.pipeline.export.cog import cog_name, pixel_variables
 from glaciolake.pipeline.export.product import Product
 from glaciolake.pipeline.series import DEGREE_DIGITS, TIME_FORMAT, crs_of, flag_words, pixel_transform
@@ -57,11 +58,7 @@ def items_of(product: Product) -> Iterator[dict[str, Any]]:
         yield {
             "type": "Feature",
             "stac_version": pystac.get_stac_version(),
-            "stac_extensions": [
-                PROJECTION,
-                SAT,
-                *((RASTER, CLASSIFICATION) if "cog" in product.beside else ()),
-            ],
+            "stac_extensions": [PROJECTION, SAT, *asset_extensions(product)],
             "id": f"{product.stem}_{pass_id}",
             "collection": product.stem,
             "geometry": json.loads(to_geojson(outline)),
@@ -84,6 +81,11 @@ def footprint(series: xr.Dataset) -> Polygon:
         ),
     )
     return orient(degrees)
+
+
+def asset_extensions(product: Product) -> tuple[str, ...]:
+    """Extensions of the fields that pictures bring along, where there are pictures."""
+    return (RASTER, CLASSIFICATION) if "cog" in product.beside else ()
 
 
 def asset_fields(variable: Variable) -> dict[str, Any]:
@@ -130,31 +132,44 @@ def _shared_properties(series: xr.Dataset) -> dict[str, Any]:
 
 def _own_properties(one: xr.Dataset, pass_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "datetime": f"{pd.Timestamp(one['time'].values):{TIME_FORMAT}}",
+        "datetime": f"{pd.Timestamp(one['time'].values.item()):{TIME_FORMAT}}",
         "platform": f"sentinel-1{pass_id.split('_')[1][-1].lower()}",
     }
     for name in one.data_vars:
-        value = one[name].values
-        if name == "flags":
-            told["glaciolake:flags"] = flag_words(int(value)).split()
-        elif BY_NAME[str(name)].dtype == "str":
-            told[f"glaciolake:{name}"] = str(value)
-        elif np.issubdtype(value.dtype, np.datetime64):
-            if not np.isnat(value):
-                told[f"glaciolake:{name}"] = f"{pd.Timestamp(value):{TIME_FORMAT}}"
-        elif np.issubdtype(value.dtype, np.integer):
-            told[f"glaciolake:{name}"] = int(value)
-        elif np.isfinite(value):  # JSON has no NaN; what is absent was not measured
-            told[f"glaciolake:{name}"] = round(float(value), 1 if str(name).endswith("_m2") else 6)
+        value = _json_value(one[name].values, BY_NAME[str(name)])
+        if value is not None:  # what is absent was not measured: JSON has no NaN
+            told[f"glaciolake:{name}"] = value
     del told["glaciolake:granules"]  # they are links
     return told
+
+
+def _json_value(value: NDArray[Any], variable: Variable) -> Any:
+    """Value of a slice as JSON has it: states as words, moments as text; None for no data."""
+    told = attributes(variable)
+    if variable.name == "flags":
+        return flag_words(int(value)).split()
+    if variable.dtype == "str":
+        return str(value)
+    if np.issubdtype(value.dtype, np.datetime64):
+        return None if np.isnat(value) else f"{pd.Timestamp(value.item()):{TIME_FORMAT}}"
+    if not np.isfinite(value) or value == variable.fill:
+        return None
+    if "flag_values" in told:
+        words = dict(
+            zip(cast(list[int], told["flag_values"]), str(told["flag_meanings"]).split(), strict=True)
+        )
+        return words[int(value)]
+    if np.issubdtype(np.dtype(variable.dtype), np.integer):
+        return int(value)
+    return round(float(value), 1 if variable.name.endswith("_m2") else 6)
 
 
 def _links(product: Product, one: xr.Dataset) -> list[dict[str, str]]:
     """To the collection, to the granules it was made of, and to the network."""
     home = [
-        {"rel": rel, "href": "../collection.json", "type": pystac.MediaType.JSON}
-        for rel in ("root", "parent", "collection")
+        {"rel": "root", "href": "../../catalog.json", "type": pystac.MediaType.JSON},
+        {"rel": "parent", "href": "../collection.json", "type": pystac.MediaType.JSON},
+        {"rel": "collection", "href": "../collection.json", "type": pystac.MediaType.JSON},
     ]
     simulated = product.series.attrs["source"] == SIMULATED_SOURCE
     sources = [

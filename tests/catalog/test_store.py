@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
+from glaciolake.catalog import store_lock
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.readers import open_lake
 from glaciolake.catalog.store import Batch, Store
@@ -331,13 +332,15 @@ def test_an_object_store_that_refuses_us_is_named_with_its_answer(
 ) -> None:
     httpserver.expect_request(re.compile(".*")).respond_with_data(status=403)
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
-    keys |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{httpserver.port}", "AWS_ALLOW_HTTP": "true"}
+    keys |= {"AWS_ENDPOINT_URL": f"http://localhost:{httpserver.port}", "AWS_ALLOW_HTTP": "true"}
     for key, value in keys.items():
         monkeypatch.setenv(key, value)
     for step in (Store.open, Store.create):
         with pytest.raises(StoreError, match="'s3://bucket/lakes' could not be read: ") as caught:
             step("s3://bucket/lakes")
         assert "\n" not in str(caught.value) and "Check the address" in str(caught.value)
+    asked = {request.path.split("/")[1] for request, _ in httpserver.log}
+    assert asked == {"bucket"}, "a server of one's own has one name: the bucket belongs into the path"
 
 
 def test_addresses_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -438,3 +441,17 @@ def test_a_disk_that_takes_no_more_gives_a_clear_error_and_harms_nothing(tmp_pat
     same(Store.open(url).read("tsho-rolpa", "T121"), before)
     Store.open(url).commit(batch([3]))
     assert len(Store.open(url).versions("tsho-rolpa", "T121")) == 3
+
+
+def test_a_lock_that_is_never_given_back_is_told_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(tmp_path / "s")
+    store = Store.create(url)
+    monkeypatch.setattr(store_lock, "PATIENCE_S", 0.1)
+    with (
+        store_lock.single_writer(url),
+        pytest.raises(StoreError, match=r"another process .* holds .*s\.lock"),
+    ):
+        store.commit(batch([1]))
+    assert store.commit(batch([1])) is not None

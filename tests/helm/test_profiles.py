@@ -1,8 +1,10 @@
-"""Every profile: helm 3 and 4 say the same, Kubernetes knows it, and our own reader takes the configuration."""
+"""Every profile: helm 3 and 4 say the same, Kubernetes knows it, our own reader takes the configuration."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,16 @@ from tests.helm.chart import (
 OLDEST, NEWEST = "1.31", "1.37"
 FOREIGN = {"ServiceMonitor"}
 """Kinds of which kubernetes-validate has no schema: the Prometheus operator's."""
-SETS: dict[str, dict[str, Any]] = {"defaults": {}, "full": FULL, "s3": {
-    "store": {"kind": "s3", "s3": {"bucket": "b", "endpoint": "http://s3.local:9000", "existingSecret": "k"}}
-}}
+SETS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "full": FULL,
+    "s3": {
+        "store": {
+            "kind": "s3",
+            "s3": {"bucket": "b", "endpoint": "http://s3.local:9000", "existingSecret": "k"},
+        }
+    },
+}
 ALL = (*PROFILES, *SETS)
 
 
@@ -71,12 +80,30 @@ def test_helm_3_and_4_say_the_same(name: str) -> None:
     assert by_name(objects_of(name, HELM3)) == by_name(objects_of(name, HELM4))
 
 
+@pytest.fixture(scope="module")
+def schemas_read_once() -> Iterator[None]:
+    """Keep what kubernetes-validate would parse anew for every object."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents)
+        )
+        yield
+
+
+@pytest.mark.usefixtures("schemas_read_once")
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @pytest.mark.parametrize("name", ALL)
 def test_kubernetes_knows_every_field(name: str, version: str) -> None:
     for one in objects_of(name):
         if one["kind"] not in FOREIGN:
             kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_kubernetes_schemas_find_a_wrong_field() -> None:
+    wrong = find(render(), "Service")
+    wrong["spec"]["port"] = wrong["spec"].pop("ports")
+    with pytest.raises(kubernetes_validate.ValidationError, match="Additional properties are not allowed"):
+        kubernetes_validate.validate(wrong, NEWEST, strict=True)
 
 
 def test_chart_claims_the_versions_that_are_checked() -> None:

@@ -22,13 +22,13 @@ CRON = (
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no image": (
         {"image": {"repository": ""}},
-        "image.repository is empty; build the image with `docker build -t REGISTRY/glaciolake:VERSION .`, push "
-        "it, and set image.repository=REGISTRY/glaciolake",
+        "image.repository is empty; build the image with `docker build -t REGISTRY/glaciolake:VERSION .`, "
+        "push it, and set image.repository=REGISTRY/glaciolake",
     ),
     "latest": (
         {"image": {"tag": "latest"}},
-        "image.tag is latest, which is another image tomorrow, while client, scheduler and workers must be of "
-        "one version; name a version, such as 0.1.0",
+        "image.tag is latest, which is another image tomorrow, while client, scheduler and workers must be "
+        "of one version; name a version, such as 0.1.0",
     ),
     "latest of a group": (
         {"workerGroups": {"cpu": {"image": {"tag": "latest"}}}},
@@ -37,8 +37,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "latest of the notebook": (
         {"jupyter": {"image": {"tag": "latest"}}},
-        "jupyter.image.tag is latest, which is another image tomorrow, while client, scheduler and workers must "
-        "be of one version; name a version, such as 0.1.0",
+        "jupyter.image.tag is latest, which is another image tomorrow, while client, scheduler and workers "
+        "must be of one version; name a version, such as 0.1.0",
     ),
     "s3 without bucket": (
         {"store": {"kind": "s3"}},
@@ -63,8 +63,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "TLS without secret": (
         {"tls": {"enabled": True}},
         "tls.enabled is true and tls.existingSecret is empty; have cert-manager make a Secret with ca.crt, "
-        "tls.crt and tls.key, or `kubectl create secret generic dask-tls --from-file=ca.crt --from-file=tls.crt "
-        "--from-file=tls.key`, and set tls.existingSecret=dask-tls",
+        "tls.crt and tls.key, or `kubectl create secret generic dask-tls --from-file=ca.crt "
+        "--from-file=tls.crt --from-file=tls.key`, and set tls.existingSecret=dask-tls",
     ),
     "secret without TLS": (
         {"tls": {"existingSecret": "dask-tls"}},
@@ -99,8 +99,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "GPU group without a GPU": (
         {"workerGroups": {"fast": {"gpu": True}}},
-        "workerGroups.fast.gpu is true, but its resources.limits name no GPU, so its workers would get none; set "
-        "workerGroups.fast.resources.limits.nvidia\\.com/gpu=1, or gpu: false",
+        "workerGroups.fast.gpu is true, but its resources.limits name no GPU, so its workers would get none; "
+        "set workerGroups.fast.resources.limits.nvidia\\.com/gpu=1, or gpu: false",
     ),
     "GPU that nobody uses": (
         {"workerGroups": {"cpu": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}},
@@ -109,8 +109,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "digest of one image only": (
         merged(GPU, {"image": {"digest": f"sha256:{'0' * 64}"}}),
-        "image.digest pins the CPU image, and workerGroups.gpu needs the CUDA one; set image.cudaDigest to its "
-        "digest",
+        "image.digest pins the CPU image, and workerGroups.gpu needs the CUDA one; set image.cudaDigest to "
+        "its digest",
     ),
     "no worker": (
         {"workerGroups": {"cpu": {"replicas": 0}}},
@@ -152,8 +152,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "store": {"pvc": {"accessMode": "ReadWriteOncePod"}},
             "jupyter": {"enabled": True, "existingSecret": "notebook"},
         },
-        "store.pvc.accessMode is ReadWriteOncePod and jupyter.enabled is true; the notebook would keep the volume "
-        "from the jobs for ever: set store.pvc.accessMode=ReadWriteOnce, or jupyter.enabled=false",
+        "store.pvc.accessMode is ReadWriteOncePod and jupyter.enabled is true; the notebook would keep the "
+        "volume from the jobs for ever: set store.pvc.accessMode=ReadWriteOnce, or jupyter.enabled=false",
     ),
 }
 
@@ -227,7 +227,7 @@ def test_unknown_keys_are_refused_by_name(values: dict[str, Any], names: str) ->
         ({"workerGroups": {"cpu": {"replicas": -1}}}, "/workerGroups/cpu/replicas"),
         ({"workerGroups": {"cpu": {"maxUnavailable": 0}}}, "/workerGroups/cpu/maxUnavailable"),
         ({"workerGroups": {"cpu": {"maxUnavailable": "0%"}}}, "/workerGroups/cpu/maxUnavailable"),
-                ({"workerGroups": {"gpu": {"resources": {"limits": {"nvidia.com/gpu": 2}}}}}, "nvidia.com~1gpu"),
+        ({"workerGroups": {"gpu": {"resources": {"limits": {"nvidia.com/gpu": 2}}}}}, "nvidia.com~1gpu"),
         ({"securityContext": {"runAsUser": 0}}, "/securityContext/runAsUser"),
         ({"ingest": {"lastDays": 0}}, "/ingest/lastDays"),
         ({"run": {"slices_per_piece": 0}}, "/run/slices_per_piece"),

@@ -72,7 +72,7 @@ class ApiServer:
         """Listen on loopback."""
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/{rest:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         return runner
@@ -142,12 +142,9 @@ class ApiServer:
                 notes = {"k8s.io/initial-events-end": "true"}
                 await send("BOOKMARK", {"metadata": {"resourceVersion": str(seen), "annotations": notes}})
         while time.monotonic() < end:
-            news = self.cluster.since(asked.kind.plural, seen)
-            for version, change, one in news:
+            for version, change, one in await self.cluster.next(asked.kind.plural, seen, end):
                 seen = version
                 await send(change, one)
-            if not news:
-                await self.cluster.wait(min(5, max(0.1, end - time.monotonic())))
 
     async def _create(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         return await self._add(asked, await _body(request), request)

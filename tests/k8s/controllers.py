@@ -38,19 +38,20 @@ class Controllers:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            for one in list(self.cluster.objects["deployments"].values()):
-                await self._deployment(one)
-            for one in list(self.cluster.objects["jobs"].values()):
-                await self._job(one)
-            for one in list(self.cluster.objects["persistentvolumeclaims"].values()):
-                spec = one["spec"]
-                bound = {
-                    "phase": "Bound",
-                    "accessModes": spec["accessModes"],
-                    "capacity": spec["resources"]["requests"],
-                }
-                await self.cluster.set_status("persistentvolumeclaims", one, bound)
+            await self.look()
             await asyncio.sleep(TICK_S)
+
+    async def look(self) -> None:
+        """Look at every object once, and do what is next."""
+        for one in list(self.cluster.objects["deployments"].values()):
+            await self._deployment(one)
+        for one in list(self.cluster.objects["jobs"].values()):
+            await self._job(one)
+        for one in list(self.cluster.objects["persistentvolumeclaims"].values()):
+            spec = one["spec"]
+            bound = {"phase": "Bound", "accessModes": spec["accessModes"]}
+            bound |= {"capacity": spec["resources"]["requests"]}
+            await self.cluster.set_status("persistentvolumeclaims", one, bound)
 
     def _pods(self, owner: Object) -> list[Object]:
         return [

@@ -47,7 +47,13 @@ class Node:
     async def run(self) -> None:
         """Watch over pods until cancelled."""
         while True:
-            self._states = await self.engine.states()
+            try:
+                self._states = await self.engine.states()
+            except (
+                PodmanError,
+                TimeoutError,
+            ) as error:  # busy, or a build holds its lock
+                logger.warning("podman does not answer: %s", error)
             for pod in list(self.cluster.objects["pods"].values()):
                 uid = pod["metadata"]["uid"]
                 if uid not in self._lives:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
+import time
 import uuid
 from collections import defaultdict
 from contextlib import suppress
@@ -81,15 +82,14 @@ class Cluster:
         async with self.changed:
             self.changed.notify_all()
 
-    def since(self, plural: str, version: int) -> list[tuple[int, str, Object]]:
-        """Changes after a version."""
-        return [one for one in self.changes[plural] if one[0] > version]
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait for a change, or until the time is up."""
-        async with self.changed:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.changed.wait(), timeout_s)
+    async def next(self, plural: str, version: int, end_s: float) -> list[tuple[int, str, Object]]:
+        """Changes after a version; where there are none, wait for any change, at most until a time."""
+        found = [one for one in self.changes[plural] if one[0] > version]
+        if not found:
+            async with self.changed:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), min(5, max(0.1, end_s - time.monotonic())))
+        return found
 
     async def add(self, plural: str, one: Object) -> Object:
         kind = BY_PLURAL[plural]

@@ -388,7 +388,7 @@ def test_bad_predictions_are_refused(tmp_path: Path) -> None:
 
 def test_what_an_evaluation_keeps_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    def predict(fold: Fold, *_: object) -> folds.Predicted:
+    def predict(fold: Fold, *_: object, **__: object) -> folds.Predicted:
         return folds.Predicted(fold, [sure(one.water) for one in fold.test], [])
 
     monkeypatch.setattr(folds, "_predict", predict)

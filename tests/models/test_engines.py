@@ -28,6 +28,14 @@ def test_an_unknown_engine_is_answered_with_the_engines_there_are(save: Save) ->
         network_of(save(engine=engine, name="unknown"))
 
 
+def test_a_gpu_that_is_not_there_is_no_engine(save: Save) -> None:
+    torch = pytest.importorskip("torch", reason="install glaciolake[torch] to run it")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match=r"a GPU is asked for, but torch .* sees none here"):
+        network_of(save(engine="torch-cuda", name="gpu"))
+
+
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_an_engine_that_is_not_installed_names_the_extra(
     save: Save, engine: Engine, monkeypatch: pytest.MonkeyPatch

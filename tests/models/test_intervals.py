@@ -16,6 +16,7 @@ from glaciolake.models.skill.coverage import held
 from glaciolake.models.skill.interval_figure import intervals_figure
 from glaciolake.models.skill.intervals import (
     Interval,
+    Intervals,
     bounds,
     conformal_quantile,
     interval_folds,
@@ -26,7 +27,7 @@ from glaciolake.models.skill.report import Tested as Given
 from glaciolake.models.skill.report import tested_folds as given_folds
 from glaciolake.models.skill.report import write_report
 from glaciolake.models.skill.rows import ALL, CLEAN, judge
-from tests.models.drawn import archive, row_of, scene, sure
+from tests.models.drawn import archive, flags, row_of, scene, sure
 
 ARCHIVE = archive()
 PARTED: tuple[Split, ...] = ("random", "scene", "forward", "lake")
@@ -57,8 +58,11 @@ def test_scores_and_bounds_agree_on_what_is_inside() -> None:
     assert score_of(100, 0, 100) == 0 and math.isinf(score_of(100, 0, 101))
 
 
-def test_the_unsure_area_is_a_quarter_of_a_pixel_at_most() -> None:
-    assert unsure_px(np.array([[0.5, 1, 0, np.nan]], np.float32)) == pytest.approx(0.25)
+def test_the_unsure_area_is_counted_around_the_lake_or_everywhere_where_there_is_none() -> None:
+    probability = np.array([[0.5, np.nan, 1, 0.5, 0, 0, 0.5, 0.5]], np.float32)
+    lake = flags("..#.....")
+    assert unsure_px(probability, lake) == pytest.approx(3 * 0.25)  # the last lies five pixels off
+    assert unsure_px(probability, ~lake & lake) == pytest.approx(4 * 0.25)
 
 
 @pytest.mark.parametrize("split", PARTED)
@@ -115,6 +119,11 @@ def guess(one: Sample) -> Float32:
     return np.where(one.valid, unsure, np.nan).astype(np.float32)
 
 
+def nobody(fold: Fold) -> frozenset[int]:
+    """No label is doubted."""
+    return frozenset()
+
+
 def both(split: Split) -> tuple[list[tuple[Fold, list[Float32]]], list[tuple[Fold, list[Float32]]]]:
     parts = folds(ARCHIVE, split)
     outer, inner = (
@@ -126,9 +135,9 @@ def both(split: Split) -> tuple[list[tuple[Fold, list[Float32]]], list[tuple[Fol
 
 def test_every_tested_scene_gets_an_interval_around_its_area() -> None:
     outer, inner = both("scene")
-    found = interval_folds("scene", outer, inner, [frozenset()] * len(outer))
-    assert found is not None and len(found) == len(ARCHIVE)
-    for (part, frames), one in zip(outer, found[:1], strict=False):
+    found = interval_folds("scene", outer, inner, nobody)
+    assert found is not None and len(found.each) == len(ARCHIVE) == found.n and found.factor > 0
+    for (part, frames), one in zip(outer, found.each[:1], strict=False):
         area = float((frames[0] >= 0.5).sum())
         assert one.low < area < one.high and (one.low + one.high) / 2 == pytest.approx(area)
         assert one.n == len(part.train)
@@ -137,15 +146,40 @@ def test_every_tested_scene_gets_an_interval_around_its_area() -> None:
 def test_labels_held_for_wrong_calibrate_nothing() -> None:
     outer, inner = both("forward")
     kept = frozenset(id(one) for one in outer[0][0].train[:20])
-    every, fewer = (interval_folds("forward", outer, inner, [some]) for some in (frozenset(), kept))
-    assert every is not None and fewer is not None and fewer[0].n < every[0].n
+    every, fewer = (interval_folds("forward", outer, inner, doubt) for doubt in (nobody, lambda fold: kept))
+    assert every is not None and fewer is not None and fewer.each[0].n < every.each[0].n
+    assert every.n == sum(len(part.test) for part, _ in (*outer, *inner))  # all years that have older ones
+    wrong = frozenset({id(outer[0][0].test[0])})
+    later = interval_folds("forward", outer, inner, nobody, wrong)
+    assert later is not None and later.n == every.n - 1 and later.each == every.each
     with pytest.raises(ModelError, match="no scene is left to calibrate intervals on"):
-        interval_folds("forward", outer, inner, [frozenset(map(id, outer[0][0].train))])
+        interval_folds("forward", outer, inner, lambda fold: frozenset(map(id, fold.train)))
+
+
+def test_in_forward_earlier_years_are_tested_too_each_by_what_is_older() -> None:
+    later = [
+        replace(one, start=one.start.replace(year=one.start.year + 3)) for one in ARCHIVE
+    ]  # 2024 to 2026
+    parts = folds([*ARCHIVE, *later], "forward")
+    outer, inner = (
+        [(part, [guess(one) for one in part.test]) for part in some]
+        for some in (parts, inner_folds(parts, "forward"))
+    )
+    found = interval_folds("forward", outer, inner, nobody)
+    assert found is not None
+    years = [sample.start.year for sample, _ in found.earlier]
+    assert sorted(set(years)) == [2023, 2024, 2025]  # 2022 is the first that has older ones: it calibrates
+    first = next(one for sample, one in found.earlier if sample.start.year == 2023)
+    assert first.n == sum(one.start.year == 2022 for one in ARCHIVE)
+    tested = replace(given_folds("forward", parts, [[frames for _, frames in outer]]), intervals=found)
+    rows = [one for one in judge(tested, {}).coverages if one.way == "year" and one.labels == ALL]
+    assert [one.scenes for one in rows] == ["2023", "2024", "2025", "2026", "2023 to 2026"]
+    assert rows[-1].n == sum(one.n for one in rows[:-1])
 
 
 def test_block_has_no_intervals() -> None:
     outer, inner = both("block")
-    assert interval_folds("block", outer, inner, [frozenset()] * 4) is None
+    assert interval_folds("block", outer, inner, nobody) is None
 
 
 def test_held_is_counted_by_hand() -> None:
@@ -158,7 +192,7 @@ def test_held_is_counted_by_hand() -> None:
 def given() -> Given:
     outer, inner = both("scene")
     tested = given_folds("scene", [part for part, _ in outer], [[frames for _, frames in outer]])
-    return replace(tested, intervals=interval_folds("scene", outer, inner, [frozenset()] * len(outer)))
+    return replace(tested, intervals=interval_folds("scene", outer, inner, nobody))
 
 
 def test_coverage_is_told_by_lake_and_track_and_beside_the_constant() -> None:
@@ -185,7 +219,7 @@ def test_the_report_shows_intervals(tmp_path: Path) -> None:
 
 def test_intervals_of_another_number_of_scenes_are_refused(tmp_path: Path) -> None:
     tested = Given("scene", [scene(row_of(9))], [[sure(row_of(9))]], {"nine": [row_of(9)]}, None, ["1"])
-    two = [Interval(1, 2, 1, 2, 10, 0.5, 0.5)] * 2
+    two = Intervals([Interval(1, 2, 1, 2, 10, 0.5, 0.5)] * 2, 1.0, 10, [])
     with pytest.raises(ModelError, match="has intervals of 2 scenes, but tested 1"):
         write_report([replace(tested, intervals=two)], tmp_path / "out", model="drawn", suspected={})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from glaciolake.models.data import PAIR_SIDE_PX, Float32
 from glaciolake.models.errors import ModelError
@@ -53,6 +54,21 @@ def test_an_unknown_lake_gets_the_brightness_of_others(tmp_path: Path) -> None:
     assert np.median(found) == pytest.approx(TYPICAL_DB[len(TYPICAL_DB) // 2], abs=0.3)
     inside = db(samples[0].power)[samples[0].water]
     assert np.nanmedian(inside) < np.median(found) - 3, "dark stays dark"
+
+
+def test_without_chips_a_picture_tells_itself_where_it_lies(tmp_path: Path) -> None:
+    name = "tilichoTsho_20220413T123037_0543.tif"
+    frame = np.zeros((PAIR_SIDE_PX, PAIR_SIDE_PX), np.uint8)
+    frame[80:180, 80:180] = np.random.default_rng(0).integers(1, 256, (100, 100))
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        write(tmp_path / kind / name, frame)
+    with pytest.raises(ModelError, match=r"no Sentinel-1 track shows 27\.9.* 86\.7"):
+        read_pairs(tmp_path, None, {}, CLIP_DB)
+    with rasterio.open(tmp_path / "images" / name, "r+") as file:
+        file.crs, file.transform = "EPSG:32644", rasterio.Affine(20, 0, 776240, 0, -20, 3179000)
+    (one,), _ = read_pairs(tmp_path, None, {}, CLIP_DB)
+    assert (one.track, one.direction) == ("T158", "ascending")
 
 
 def test_masks_without_an_image_do_not_count(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import pystac
 import pytest
 
+from glaciolake.models.area_interval import interval_factor
 from glaciolake.models.errors import ModelError
 from glaciolake.models.mlm import model_item
 from glaciolake.models.skill.scores import SEASONAL, skill
 from glaciolake.models.track.card import PER_PASS, card_text
 from glaciolake.models.track.model import learned_from, read_atlas
-from glaciolake.models.track.release import release
+from glaciolake.models.track.release import add_intervals, release
 from glaciolake.models.weights import WEIGHTS, digest, read_spec, resolve, shipped
 
 TRACKS = [name for name in shipped() if read_spec(resolve(name)).record]
@@ -49,6 +50,22 @@ def scores(folder: Path) -> Path:
     return path
 
 
+def with_intervals(folder: Path) -> Path:
+    own, blind = (
+        {"coverage": share, "width_percent": width, "score_percent": 20.0}
+        for share, width in ((0.9, 14.0), (0.88, 25.0))
+    )
+    row = {"labels": "without suspected labels", "n": 41, "own": own, "blind": blind}
+    every = [row | {"way": "all", "scenes": "all"}, row | {"way": "lake", "scenes": "upper"}]
+    every += [
+        row | {"way": "year", "scenes": years, "n": n} for years, n in (("2023", 9), ("2023 to 2025", 41))
+    ]
+    split = {"interval_factor": 1.5, "interval_scenes": 150, "intervals": every}
+    path = folder / "with.json"
+    path.write_text(json.dumps({"splits": {"forward": split}}))
+    return path
+
+
 def test_a_release_says_what_was_measured_beside_both_constants(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is an extra: pip install 'glaciolake[torch]'")
     from glaciolake.models.track.plan import TrackPlan, train_plan
@@ -69,10 +86,19 @@ def test_a_release_says_what_was_measured_beside_both_constants(tmp_path: Path) 
     assert "| scene | all | 49 | 0.912 (0.900, 0.920) | 0.12 / -0.10 | 2.3 % | - | 0.012 |" in card
     assert "| scene | clean | 49 | 0.940 (0.900, 0.920) | 0.40 / 0.25 | 2.3 % | - | 0.012 |" in card
     assert "* Painted events: none." in card and facts["sha256"] in card
+    assert "area_interval" not in facts and "## Intervals" not in card
     item = pystac.Item.from_file(str(folder / "tried.stac.json"))
     assert item.assets["model"].extra_fields["file:checksum"] == "1220" + facts["sha256"]
     assert item.bbox is not None and item.bbox[0] < item.bbox[2] and item.bbox[1] < item.bbox[3]
     assert str(tmp_path) not in card + json.dumps(facts) + (folder / "tried.stac.json").read_text()
+
+    sure = add_intervals(path, with_intervals(tmp_path))
+    assert sure["area_interval"]["factor"] == 1.5 and interval_factor(resolve(str(path))) == 1.5
+    card = " ".join(path.with_suffix(".md").read_text().split())
+    assert "plus and minus 1.50 times the sum of p(1 - p) over" in card and "over 150 scenes" in card
+    assert "clean labels of 2023 to 2025: 90 % of 41 held, median width 14.0 % (the season's const" in card
+    with pytest.raises(ModelError, match="holds no intervals of the split forward"):
+        add_intervals(path, scores(tmp_path))
 
     run.write_bytes(run.read_bytes() + b" ")
     with pytest.raises(ModelError, match="train it again"):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from glaciolake.catalog.store import Batch, Store
-from glaciolake.catalog.store_layout import SeriesHeader
+from glaciolake.catalog.store_header import SeriesHeader
+from glaciolake.catalog.store_merge import Derive
 from glaciolake.catalog.variables import BY_NAME, PIXEL, Surface
 from glaciolake.models.weights import DEFAULT_MODEL, card
 from glaciolake.pipeline.packing import pack_db, pack_probability
@@ -36,11 +38,16 @@ def small_series(track: str = "T121", *, n: int = 5) -> xr.Dataset:
     return series
 
 
-def fill_store(url: str, series: Iterable[xr.Dataset]) -> Store:
-    """Commit series as `glaciolake.open_lake` gives them; the network is named as the shipped one."""
+def fill_store(
+    url: str, series: Iterable[xr.Dataset], *, model: str = DEFAULT_MODEL, derive: Derive | None = None
+) -> Store:
+    """Commit series as `glaciolake.open_lake` gives them, as if a network of that name had made them."""
     store = Store.create(url)
     for one in series:
-        store.commit(Batch(_header(one), _packed(one)))
+        header = _header(one)
+        if model != DEFAULT_MODEL:
+            header = replace(header, model_name=model, model_sha256="cd" * 32)
+        store.commit(Batch(header, _packed(one), derive=derive))
     return store
 
 
@@ -74,6 +81,7 @@ def _packed(series: xr.Dataset) -> xr.Dataset:
     }
     for name, values in pixels.items():
         packed[name] = (PIXEL, values)
+    packed["granules_created"] = ("time", np.where(np.arange(len(seconds)) % 2, np.nan, seconds + 86_400.5))
     for name, variable in BY_NAME.items():
         if variable.dims != PIXEL and name in series:
             dtype = object if variable.dtype == "str" else variable.dtype

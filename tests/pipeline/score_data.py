@@ -25,7 +25,7 @@ from glaciolake.catalog.simulate.truth import (
 )
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.store_layout import SeriesHeader
-from glaciolake.catalog.variables import BY_NAME, Surface
+from glaciolake.catalog.variables import BY_NAME, LakeState, Surface
 
 Surfaces = NDArray[np.uint8]
 
@@ -70,6 +70,7 @@ class Look:
     has_area: bool = True
     damage: str = ""
     made_of: str = ""
+    told: LakeState | None = None
 
     @property
     def pass_id(self) -> str:
@@ -203,8 +204,14 @@ def write_store(
     """Write the store of those looks that are stored; its address."""
     kept = [one for one in looks if one.acquired and one.is_stored]
     reasons = {one.pass_id: {"kind": "unreadable", "reason": "no pixel could be read"} for one in failed}
+    told = {one.pass_id: one.told for one in kept if one.told is not None}
+
+    def derive(rows: xr.Dataset) -> dict[str, NDArray[np.uint8]]:
+        states = [told.get(str(name), LakeState.UNKNOWN) for name in rows["pass_id"].values]
+        return {"state": np.array(states, "uint8")}
+
     store = Store.create(str(path))
-    store.commit(Batch(header, _packed(kept), reasons))
+    store.commit(Batch(header, _packed(kept), reasons, derive if told else None))
     return str(path)
 
 

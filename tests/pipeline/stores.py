@@ -45,6 +45,6 @@ def _of_series(one: Store, two: Store, lake: str, track: str) -> Iterator[str]:
 
 
 def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
-    if left.dtype.kind in "fc":
+    if left.dtype.kind in "fcmM":
         return bool(np.array_equal(left, right, equal_nan=True))
     return bool(np.array_equal(left, right))

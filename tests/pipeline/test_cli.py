@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -179,6 +180,15 @@ def test_ctrl_c_says_that_what_is_committed_stays(tmp_path: Path) -> None:
         command.press_ctrl_c()
         assert command.end() == 130
         assert "glaciolake: stopped; what is committed stays." in command.said
+        assert "Traceback" not in command.said
+
+
+def test_sigterm_ends_a_command_in_order(tmp_path: Path) -> None:
+    with closing(OnTerminal([sys.executable, "-c", WAITS, "wait"], tmp_path / "temporary")) as command:
+        command.read_until("waiting")
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end() == 143
+        assert "glaciolake: ended by SIGTERM; what is committed stays." in command.said
         assert "Traceback" not in command.said
 
 

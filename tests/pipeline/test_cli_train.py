@@ -70,6 +70,30 @@ def test_a_network_is_trained_and_scored_on_folders_of_pairs(folder: Path) -> No
     assert (report / "report.md").is_file() and (report / "iou.png").is_file()
 
 
+def test_the_papers_recipe_is_behind_the_same_command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe_of = (
+        "recipe: {encoder: mobilenet_v2, batch: 2, copies: 1, validation_share: 0.8, precision: bfloat16}\n"
+    )
+    (tmp_path / "paper.yaml").write_text(f"preset: paper\npairs: {folder / 'pairs'}\n{recipe_of}")
+    words = ("train", tmp_path / "paper.yaml", "--out", tmp_path / "out", "--epochs", 1)
+    done = invoke(*words, "--device", "cpu", "--seed", 7)
+    assert done.exit_code == 0, done.output
+    network = tmp_path / "out" / "paper.onnx"
+    assert f"Network: {network}" in done.output and network.is_file()
+    training = json.loads(network.with_suffix(".json").read_text())["training"]
+    assert (training["epochs"], training["seed"], training["batch"]) == (1, 7, 2)
+
+    said = refused(monkeypatch, capsys, *words, "--steps", 3)
+    assert "no training run of preset 'paper': recipe.steps: Extra inputs are not permitted" in said
+    assert "no preset 'papers'" in refused(monkeypatch, capsys, *words, "--preset", "papers")
+    if not torch.cuda.is_available():
+        assert "a GPU is asked for" in refused(monkeypatch, capsys, *words, "--device", "cuda")
+    (tmp_path / "odd.yaml").write_text("preset: paper\nrecipe: 3\n")
+    assert "recipe in" in refused(monkeypatch, capsys, "train", tmp_path / "odd.yaml", "--epochs", 1)
+
+
 def test_splits_are_trained_out_of_fold_and_kept_beside_the_report(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

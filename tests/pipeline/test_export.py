@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-import rio_cogeo
 import rioxarray  # noqa: F401  # gives the .rio accessor that users read the CRS with
+import s3fs
 import xarray as xr
 import zarr
+from moto.server import ThreadedMotoServer
 from pyproj import CRS, Geod
+from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from glaciolake.catalog.store import Store
@@ -65,7 +68,7 @@ def same_values(found: xr.Dataset, series: xr.Dataset) -> None:
 
 def test_every_name_holds_its_track_and_nothing_else_is_left(out: Path) -> None:
     names = {f"tsho-rolpa_{track}{one.ending}" for track in TRACKS for one in FORMATS.values()}
-    assert {path.name for path in out.iterdir()} == names | {"models"}
+    assert {path.name for path in out.iterdir()} == names | {"models", "catalog.json"}
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -139,7 +142,7 @@ def test_cogs_are_valid_and_hold_every_picture(series: xr.Dataset, out: Path) ->
     ids = [str(one) for one in series["pass_id"].values]
     assert {one.name for one in folder.iterdir()} == {f"{one}_{name}.tif" for one in ids for name in PICTURES}
     for path in folder.iterdir():
-        valid, errors, warnings = rio_cogeo.cog_validate(path, strict=True)
+        valid, errors, warnings = cog_validate(path, strict=True)
         assert valid and not errors and not warnings, f"{path.name}: {errors} {warnings}"
     for name in PICTURES:
         for index in (0, UNSEEN):
@@ -286,6 +289,51 @@ def test_an_object_store_gets_the_same(store: Store, series: xr.Dataset) -> None
     with pytest.raises(PipelineError, match="is there already"):
         list(export(store.url, "memory://bucket/lakes", ["zarr"], Choice(track="T121")))
     list(export(store.url, "memory://bucket/lakes", ["zarr"], Choice(track="T121"), overwrite=True))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a bucket on an S3 server of this machine."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    s3fs.S3FileSystem.clear_instance_cache()
+    files = s3fs.S3FileSystem()
+    files.call_s3("create_bucket", Bucket="lakes")
+    yield "s3://lakes"
+    s3fs.S3FileSystem.close_session(files.loop, files.s3)
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def test_a_bucket_is_written_to_and_never_made(
+    store: Store, series: xr.Dataset, bucket: str, tmp_path: Path
+) -> None:
+    list(export(store.url, f"{bucket}/out", ["zarr", "csv"], Choice(track="T121")))
+    s3fs.S3FileSystem().get(f"{bucket}/out/tsho-rolpa_T121.zarr", str(tmp_path / "got"), recursive=True)
+    same_values(xr.open_zarr(tmp_path / "got"), series)
+    with pytest.raises(PipelineError, match="is there already"):
+        list(export(store.url, f"{bucket}/out", ["csv"]))
+    with pytest.raises(PipelineError, match=r"cannot write to 's3://mistyped/out': .*bucket does not exist"):
+        list(export(store.url, "s3://mistyped/out", ["csv"]))
+    assert s3fs.S3FileSystem().ls("") == ["lakes"]
+
+
+def test_missing_keys_of_a_bucket_are_one_clear_error(
+    store: Store, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    monkeypatch.setattr(fsspec, "url_to_fs", lambda _: (files, "lakes/out"))
+    with pytest.raises(PipelineError, match=r"cannot write to 's3://lakes/out': .*[Cc]redentials"):
+        list(export(store.url, f"{bucket}/out", ["csv"]))
+    s3fs.S3FileSystem.close_session(files.loop, files.s3)
 
 
 def test_states_go_along(store: Store, out: Path) -> None:

@@ -21,17 +21,22 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import RasterExtension
 from pystac.extensions.sat import OrbitState, SatExtension
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
-from shapely.geometry import box, shape
+from shapely.geometry import Polygon, box, shape
 
 from glaciolake.catalog.store import Store
 from glaciolake.catalog.variables import BY_NAME, PIXEL
 from glaciolake.models.weights import DEFAULT_MODEL, card, digest
+from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.export.choice import Choice
 from glaciolake.pipeline.export.formats import FORMATS, export
 from glaciolake.pipeline.export.stac_items import granule_address
 from tests.pipeline.drawn_store import UNSEEN, fill_store, small_series
 
-KINDS = {"Collection": pystac.STACObjectType.COLLECTION, "Feature": pystac.STACObjectType.ITEM}
+KINDS = {
+    "Catalog": pystac.STACObjectType.CATALOG,
+    "Collection": pystac.STACObjectType.COLLECTION,
+    "Feature": pystac.STACObjectType.ITEM,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,7 @@ def texts(out: Path) -> Iterator[dict[str, Any]]:
 
 def test_every_file_is_valid_against_the_core_schemas(out: Path, series: xr.Dataset) -> None:
     told = list(texts(out))
-    assert len(told) == 1 + series.sizes["time"] + 1  # the collection, its items, the network
+    assert len(told) == 2 + series.sizes["time"] + 1  # catalogue and collection, its items, the network
     for text in told:
         JsonSchemaSTACValidator().validate_core(text, KINDS[str(text["type"])], "1.1.0")
 
@@ -88,9 +93,10 @@ def test_there_is_an_item_a_slice_with_its_time_place_and_orbit(
         assert (sat.relative_orbit, sat.orbit_state) == (121, OrbitState.DESCENDING)
         projection = ProjectionExtension.ext(item)
         assert (projection.code, projection.shape) == ("EPSG:32645", [130, 150])
-        assert item.bbox == list(shape(item.geometry).bounds)
-        assert shape(item.geometry).exterior.is_ccw
-        assert box(86.46, 27.83, 86.53, 27.88).contains(shape(item.geometry))
+        outline = shape(item.geometry or {})
+        assert isinstance(outline, Polygon) and outline.exterior.is_ccw
+        assert item.bbox == list(outline.bounds)
+        assert box(86.46, 27.83, 86.53, 27.88).contains(outline)
 
 
 def test_numbers_are_those_of_the_store_and_what_was_not_measured_is_absent(
@@ -190,6 +196,19 @@ def test_the_network_is_there_with_its_item(collection: pystac.Collection, items
     assert weights is not None
     assert digest(Path(weights)) == card(DEFAULT_MODEL)["sha256"]
     assert items[0].properties["glaciolake:model_sha256"] == card(DEFAULT_MODEL)["sha256"]
+
+
+def test_the_catalogue_lists_every_series_and_network_of_the_place(
+    store: Store, out: Path, tmp_path: Path
+) -> None:
+    catalog = pystac.Catalog.from_file(str(out / "catalog.json"))
+    assert [one.id for one in catalog.get_children()] == ["tsho-rolpa_T121"]
+    assert [one.id for one in catalog.get_items()] == [DEFAULT_MODEL]
+    assert len(list(catalog.get_items(recursive=True))) == 1 + 5
+    (tmp_path / "catalog.json").write_text('{"id": "mine"}')
+    with pytest.raises(PipelineError, match="is another catalogue, and nothing was written"):
+        list(export(store.url, str(tmp_path), ["stac"]))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_folder_can_be_moved(out: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from matplotlib.image import imread
 from shapely.geometry import box
 
 from glaciolake.catalog.lake import Lake
-from glaciolake.catalog.variables import Flag
+from glaciolake.catalog.variables import Flag, LakeState
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.plot import lake_figure, plot_lake
 from glaciolake.pipeline.plot_panel import TREND_LABEL, limits_km2, mark_of
@@ -191,3 +191,14 @@ def test_limits_hold_where_there_is_nothing() -> None:
 def test_drawing_leaves_pyplot_alone() -> None:
     code = "import sys, glaciolake.pipeline.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_states_lie_at_the_foot_of_the_panel_and_in_the_key_where_they_occur() -> None:
+    one = series()
+    told = np.zeros(one.sizes["time"], "uint8")
+    told[:3] = int(LakeState.FROZEN)
+    figure = lake_figure({"T121": one.assign(state=("time", told))}, None)
+    strip = [line for line in figure.axes[0].lines if line.get_marker() == "s"]
+    assert [np.asarray(line.get_xdata()).size for line in strip] == [3]
+    assert "state: frozen" in words(figure) and "state: thawing" not in words(figure)
+    assert "state:" not in words(lake_figure({"T121": one}, None))

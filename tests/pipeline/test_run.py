@@ -22,6 +22,7 @@ from glaciolake.catalog.errors import CatalogError, StoreError
 from glaciolake.catalog.folder import FolderSource
 from glaciolake.catalog.static_catalog import build
 from glaciolake.catalog.store import Store
+from glaciolake.catalog.variables import VARIABLES
 from glaciolake.models import predict
 from glaciolake.pipeline.config import RunConfig, load_config
 from glaciolake.pipeline.errors import PipelineError
@@ -129,7 +130,9 @@ def test_a_reprocessed_granule_replaces_its_slice_and_no_other(config: RunConfig
     after = stored(config)
     assert renamed.removesuffix("_VV.tif") in str(after.granules.values[1])
     assert after.area_m2[1] < 0.6 * before.area_m2[1]
-    xr.testing.assert_identical(after.isel(time=[0, 2]), before.isel(time=[0, 2]))
+    derived = [one.name for one in VARIABLES if one.derived]  # told from all slices, so they may follow
+    after, before = (one.drop_vars(derived, errors="ignore").isel(time=[0, 2]) for one in (after, before))
+    xr.testing.assert_identical(after, before)
 
 
 def test_the_network_is_opened_once_a_process_however_many_pieces_and_threads(config: RunConfig) -> None:

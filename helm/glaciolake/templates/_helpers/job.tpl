@@ -12,7 +12,7 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # 2: the configuration is refused, as it will be the next time.
+    # 2: the command itself is refused, as it will be the next time.
     - action: FailJob
       onExitCodes:
         containerName: run
@@ -20,9 +20,9 @@ podFailurePolicy:
         values: [2]
 template:
   metadata:
-    {{- include "glaciolake.podMetadata" (dict "root" .root "component" .component "run" true) | nindent 4 }}
+    {{- include "glaciolake.podMetadata" (dict "root" .root "component" .component "run" true "store" true) | nindent 4 }}
   spec:
-    {{- include "glaciolake.podSpec" (dict "root" .root "own" .root.Values.jobs) | nindent 4 }}
+    {{- include "glaciolake.podSpec" (dict "root" .root "own" .root.Values.jobs "store" true) | nindent 4 }}
     restartPolicy: Never
     terminationGracePeriodSeconds: 60
     containers:

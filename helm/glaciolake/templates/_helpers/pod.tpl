@@ -1,5 +1,5 @@
 {{/*
-What all pods share. Argument: root, component, own (nodeSelector, tolerations, priorityClassName).
+What all pods share. Argument: root, own (nodeSelector, tolerations, priorityClassName), store (whether it mounts the store).
 */}}
 {{- define "glaciolake.podSpec" -}}
 serviceAccountName: {{ include "glaciolake.serviceAccountName" .root }}
@@ -31,6 +31,27 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- if and .store (include "glaciolake.oneNode" .root) }}
+# The volume can be on one node at a time. A pod elsewhere would hang in ContainerCreating until the others have ended; so
+# they are put together, and where there is no room the scheduler says so.
+affinity:
+  podAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- include "glaciolake.storeLabel" .root | nindent 12 }}
+{{- end }}
+{{- end -}}
+
+{{/* "true" where the store's volume can be on one node only, else empty. */}}
+{{- define "glaciolake.oneNode" -}}
+{{- if and (eq .Values.store.kind "pvc") (eq .Values.store.pvc.accessMode "ReadWriteOnce") -}}true{{- end -}}
+{{- end -}}
+
+{{/* Label of pods that mount the store; its value is the claim, so that releases that share one stay together too. */}}
+{{- define "glaciolake.storeLabel" -}}
+glaciolake/store: {{ include "glaciolake.claimName" . | trunc 63 | trimSuffix "-" | trimSuffix "." }}
 {{- end -}}
 
 {{- define "glaciolake.containerSecurity" -}}
@@ -40,12 +61,15 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Metadata of a pod. Argument: root, component, run. */}}
+{{/* Metadata of a pod. Argument: root, component, run, store. */}}
 {{- define "glaciolake.podMetadata" -}}
 labels:
   {{- $labels := include "glaciolake.labels" . | fromYaml }}
   {{- /* A new chart or app version changes the image; these two labels alone need not roll anything. */}}
   {{- $labels = omit $labels "helm.sh/chart" "app.kubernetes.io/managed-by" }}
+  {{- if and .store (include "glaciolake.oneNode" .root) }}
+  {{- $labels = merge $labels (include "glaciolake.storeLabel" .root | fromYaml) }}
+  {{- end }}
   {{- toYaml (merge $labels .root.Values.podLabels) | nindent 2 }}
 annotations:
   {{- include "glaciolake.checksums" . | nindent 2 }}
@@ -62,15 +86,9 @@ Variables of all pods. Argument: root, own (extraEnv).
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
-# The root is read only: whatever keeps a cache keeps it in /tmp.
+# The root is read only: what keeps a cache (compiled kernels, fonts) keeps it below its home.
 - name: HOME
   value: /tmp
-- name: XDG_CACHE_HOME
-  value: /tmp/cache
-- name: MPLCONFIGDIR
-  value: /tmp/matplotlib
-- name: NUMBA_CACHE_DIR
-  value: /tmp/numba
 {{- if .root.Values.tls.enabled }}
 - name: DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION
   value: "True"
@@ -98,20 +116,12 @@ Variables of all pods. Argument: root, own (extraEnv).
 {{- end }}
 {{- end -}}
 
-{{/* Earthdata's login, for whoever reads scenes: workers, and jobs that search. */}}
+{{/* Earthdata's login, for whoever reads scenes: workers, and jobs that search. A file, so that a new one arrives in mid-run. */}}
 {{- define "glaciolake.earthdataEnv" -}}
 {{- with .Values.earthdata }}
 {{- if .existingSecret }}
-{{- if .netrcKey }}
-- name: NETRC
-  value: /etc/earthdata/{{ .netrcKey }}
-{{- else }}
-- name: EARTHDATA_TOKEN
-  valueFrom:
-    secretKeyRef:
-      name: {{ .existingSecret }}
-      key: {{ .tokenKey }}
-{{- end }}
+- name: {{ ternary "NETRC" "EARTHDATA_TOKEN_FILE" (ne .netrcKey "") }}
+  value: /etc/earthdata/{{ default .tokenKey .netrcKey }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -167,7 +177,7 @@ Variables of all pods. Argument: root, own (extraEnv).
   mountPath: /etc/glaciolake/tls
   readOnly: true
 {{- end }}
-{{- if and .scenes .root.Values.earthdata.existingSecret .root.Values.earthdata.netrcKey }}
+{{- if and .scenes .root.Values.earthdata.existingSecret }}
 - name: earthdata
   mountPath: /etc/earthdata
   readOnly: true
@@ -210,7 +220,7 @@ Variables of all pods. Argument: root, own (extraEnv).
     secretName: {{ .root.Values.tls.existingSecret }}
     defaultMode: 0440
 {{- end }}
-{{- if and .scenes .root.Values.earthdata.existingSecret .root.Values.earthdata.netrcKey }}
+{{- if and .scenes .root.Values.earthdata.existingSecret }}
 - name: earthdata
   secret:
     secretName: {{ .root.Values.earthdata.existingSecret }}

@@ -57,13 +57,13 @@ tests/helm/test_refusals.py holds every one word for word.
 {{- fail (printf "jupyter.enabled is true and jupyter.existingSecret is empty; there is no default password: `kubectl create secret generic notebook --from-literal=%s=$(openssl rand -hex 32)` and set jupyter.existingSecret=notebook" .Values.jupyter.tokenKey) -}}
 {{- end -}}
 {{- range $env := concat .Values.extraEnv .Values.scheduler.extraEnv .Values.jobs.extraEnv .Values.workerDefaults.extraEnv -}}
-{{- if and (hasKey $env "value") (regexMatch "(?i)(token|passw|secret|credential|access_?key)" $env.name) -}}
+{{- if and (hasKey $env "value") (regexMatch "(?i)(token|passw|secret|credential|access_?key)" $env.name) (not (hasSuffix "_FILE" $env.name)) -}}
 {{- fail (printf "extraEnv gives %s as plain text, which everybody who may read pods would see; put it into a Secret and refer to it: valueFrom.secretKeyRef with name and key" $env.name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $own := .Values.workerGroups -}}
 {{- range $env := default list (default dict $own).extraEnv -}}
-{{- if and (hasKey $env "value") (regexMatch "(?i)(token|passw|secret|credential|access_?key)" $env.name) -}}
+{{- if and (hasKey $env "value") (regexMatch "(?i)(token|passw|secret|credential|access_?key)" $env.name) (not (hasSuffix "_FILE" $env.name)) -}}
 {{- fail (printf "workerGroups.%s.extraEnv gives %s as plain text, which everybody who may read pods would see; put it into a Secret and refer to it: valueFrom.secretKeyRef with name and key" $name $env.name) -}}
 {{- end -}}
 {{- end -}}
