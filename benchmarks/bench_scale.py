@@ -114,6 +114,22 @@ def measure_commits(n_series: Sequence[int]) -> tuple[dict[float, float], dict[f
     return wall, cpu
 
 
+def measure_snapshots(n_series: Sequence[int]) -> dict[float, float]:
+    """Bytes of the snapshot that each commit writes, of a store of so many series: it lists all of them."""
+    found: dict[float, float] = {}
+    with tempfile.TemporaryDirectory() as text:
+        folder, seed = Path(text) / "store", commit_batch("seed", 0)
+        store = Store.create(str(folder))
+        assert seed.slices is not None
+        few, header = seed.slices.isel(time=slice(0, 1), y=slice(0, 4), x=slice(0, 4)), seed.header
+        for number in range(max(n_series)):
+            store.commit(Batch(replace(header, lake=f"lake-{number:05d}", shape=(4, 4)), few))
+            if number + 1 in n_series:
+                files = (path for path in (folder / "snapshots").rglob("*") if path.is_file())
+                found[number + 1] = max(files, key=lambda path: path.stat().st_mtime_ns).stat().st_size
+    return found
+
+
 def measure_objects() -> tuple[float, float]:
     """Files and MiB that a commit writes, median; in a bucket each file is a request to put an object."""
     with tempfile.TemporaryDirectory() as text:
@@ -182,6 +198,8 @@ def main() -> None:
     commit = fitted(cpu)
     table("series in the store; processor s a commit of 64 slices", cpu, commit)
     table("series in the store; wall s a commit of 64 slices", wall, fitted(wall))
+    snapshots = measure_snapshots(asked.series)
+    table("series in the store; bytes of a snapshot, one a commit", snapshots, fitted(snapshots))
     foretell(task, commit)
     files, mib = measure_objects()
     size = f"{SHAPE[0]} x {SHAPE[1]}"

@@ -15,7 +15,7 @@ TICK_S = 1.0
 FETCH_S = 10.0
 """How long a result may take to come here before the workers are looked at again, seconds."""
 T = TypeVar("T")
-HandOut = Callable[[Crew, T], Future]
+HandOut = Callable[[Crew, T], Future[Any]]
 
 
 class Done(NamedTuple, Generic[T]):

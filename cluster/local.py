@@ -55,7 +55,7 @@ def local_cluster(config: ClusterConfig) -> Iterator[SpecCluster]:
             cluster = _start(config)
         with _quiet_farewell(), cluster:
             if config.max_workers is not None:
-                cluster.adapt(minimum=config.n_workers, maximum=config.max_workers, target_duration=SOON)
+                cluster.adapt(minimum=n_cpu_workers(config), maximum=config.max_workers, target_duration=SOON)
             yield cluster
 
 

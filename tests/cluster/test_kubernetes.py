@@ -60,7 +60,7 @@ def test_tls_is_spoken_where_files_or_dasks_own_settings_say_so() -> None:
 
 @pytest.mark.usefixtures("outside")
 def test_from_outside_the_line_that_leads_the_port_here_is_told() -> None:
-    config = ClusterConfig(kubernetes={"release": "himalaya", "namespace": "lakes"})
+    config = ClusterConfig(kubernetes=KubernetesRelease(release="himalaya", namespace="lakes"))
     assert not config.is_local
     line = "kubectl --namespace lakes port-forward service/himalaya-glaciolake-scheduler 8786:8786"
     told = f"`{line}`, and give scheduler tcp://127.0.0.1:8786 instead of kubernetes"

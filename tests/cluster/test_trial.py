@@ -20,7 +20,12 @@ def test_each_kind_of_worker_does_the_job(client: Client) -> None:
         return str(get_worker().name)
 
     done: list[str] = []
-    checks = try_workers(client, where, lambda name: done.append(name) or "")
+
+    def note(name: str) -> str:
+        done.append(name)
+        return ""
+
+    checks = try_workers(client, where, note)
     assert [(check.name, check.state) for check in checks] == [
         ("job on cpu workers", "ok"),
         ("job on gpu workers", "ok"),
