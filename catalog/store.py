@@ -18,20 +18,26 @@ import zarr
 import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import clock_s, find_repository, guarded, make_repository, single_writer
+from glaciolake.catalog.store_access import (
+    CONFLICTS,
+    clock_s,
+    find_repository,
+    guarded,
+    local_path,
+    make_repository,
+)
 from glaciolake.catalog.store_digest import store_digest
+from glaciolake.catalog.store_durable import MAIN, commit_durably
 from glaciolake.catalog.store_events import withdraw_from
 from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.catalog.store_layout import write_root
+from glaciolake.catalog.store_lock import PATIENCE_S, single_writer
 from glaciolake.catalog.store_merge import Batch as Batch
 from glaciolake.catalog.store_merge import Derive, Known, Moment, merge
 from glaciolake.catalog.store_quarantine import read_quarantine, with_refused, write_quarantine
 from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.catalog.variables import STORE_VERSION
 
-MAIN = "main"
-PATIENCE_S = 300.0
-"""Another writer may commit first; the merge is then done again on its result, for so long."""
 LONGEST_WAIT_S = 2.0
 
 
@@ -253,17 +259,8 @@ class Store:
     def change(self, message: str, change: Change) -> str | None:
         """Do something in a transaction of its own, again where another writer was faster.
 
-        Parameters
-        ----------
-        message
-            What the history of the store says of it.
-        change
-            Called with a writable Zarr store and the moment; False where nothing was changed.
-
-        Returns
-        -------
-        str or None
-            Snapshot id; None where nothing was changed.
+        `message` is what the history says of it; `change` is called with a writable Zarr store and the
+        moment, and gives False where nothing was changed: the snapshot's id is None then.
         """
         with single_writer(self.url):
             return self._attempt(message, change)
@@ -274,7 +271,7 @@ class Store:
         while time.monotonic() < until_s:
             try:
                 return guarded(self.url, lambda: self._transaction(message, change), writing=True)
-            except icechunk.ConflictError:
+            except CONFLICTS:
                 time.sleep(random.uniform(0, longest_s))
                 longest_s = min(2 * longest_s, LONGEST_WAIT_S)
         raise StoreError(
@@ -289,8 +286,9 @@ class Store:
         moment = Moment(parent, clock_s(self.url, written_s))
         if not change(session.store, moment):
             return None
-        # another series may have been committed meanwhile: that is no conflict
-        return str(session.commit(message, rebase_with=icechunk.ConflictDetector()))
+        # Nothing is rebased: what was merged is true of this parent only. The next attempt looks anew, and so
+        # a commit that was made though its answer was lost is not made twice.
+        return commit_durably(self.repository, session, message, local_path(self.url))
 
 
 Change = Callable[[Any, Moment], bool]

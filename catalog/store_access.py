@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 import icechunk
@@ -24,6 +21,8 @@ T = TypeVar("T")
 
 HALF_MADE = ("snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json#")
 """The engine's empty first snapshot, always of this name, and a reference that was being written."""
+CONFLICTS = (icechunk.ConflictError, icechunk.RebaseFailedError)
+"""Another writer was faster."""
 CHECKSUM = "computed checksum do not match"
 """What Zarr's checksum codec says of a damaged chunk."""
 CLOCK_SLACK_S = 60.0
@@ -88,36 +87,6 @@ class Place:
     snapshot: str
 
 
-@contextmanager
-def single_writer(url: str) -> Iterator[None]:
-    """Let one process commit at a time to a local store.
-
-    On a local disk icechunk cannot tell two simultaneous commits apart; an object store can, so nothing is
-    locked there.
-    """
-    path = local_path(url)
-    if path is None:
-        yield
-        return
-    path = path.resolve()
-    handle = guarded(url, lambda: _open_lock(path), writing=True)
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _open_lock(path: Path) -> TextIO:
-    """Open the lock beside a store, after a look at whether the store can be made there at all."""
-    nearest = next(one for one in (path, *path.parents) if one.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f"{nearest} is a file; give a path in a folder")
-    if not path.name or not os.access(nearest, os.W_OK | os.X_OK):
-        raise PermissionError(f"nothing can be written in {nearest}")
-    lock = path.with_name(path.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return lock.open("w")
-
-
 def find_repository(url: str) -> icechunk.Repository | None:
     """Open the repository at an address; None where none lies there."""
     storage = storage_of(url)
@@ -132,7 +101,7 @@ def find_repository(url: str) -> icechunk.Repository | None:
 
 def engine_settings() -> icechunk.RepositoryConfig:
     """Set the engine up: manifests in parts, so that a commit costs the same however long a series is."""
-    every = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
+    every: Any = {icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST}
     config = icechunk.RepositoryConfig.default()
     config.manifest = icechunk.ManifestConfig(
         preload=icechunk.ManifestPreloadConfig(max_total_refs=0),
@@ -161,7 +130,7 @@ def make_repository(url: str) -> icechunk.Repository:
         return guarded(
             url, lambda: icechunk.Repository.create(storage_of(url), config=engine_settings()), writing=True
         )
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         others = find_repository(url)  # on an object store nothing is locked, and a race can be lost
         if others is None:
             raise
@@ -195,7 +164,7 @@ def guarded(url: str, step: Callable[[], T], *, writing: bool = False) -> T:
     """
     try:
         return step()
-    except (icechunk.ConflictError, StoreError):
+    except (*CONFLICTS, StoreError):
         raise
     except (icechunk.IcechunkError, zarr.errors.BaseZarrError, OSError) as error:
         raise _store_error(url, error, writing=writing) from error

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.store import Store
-from glaciolake.catalog.store_access import guarded, single_writer
+from glaciolake.catalog.store_access import guarded
 from glaciolake.catalog.store_layout import group_of, read_headers
+from glaciolake.catalog.store_lock import single_writer
 from glaciolake.catalog.store_merge import Moment
 from glaciolake.catalog.store_table import Rows, array_of, current, read_rows, standing
 from glaciolake.catalog.variables import BY_NAME

@@ -88,8 +88,9 @@ class Known:
         if fresh:
             self._whole, self.newest_s = {}, -np.inf
         keys = _keys(rows)
-        for at in np.argsort(rows.numbers["arrival"], kind="stable"):
-            self._whole[keys[at]] = rows.numbers["status"][at] != Status.DAMAGED
+        whole = (rows.numbers["status"] != Status.DAMAGED).tolist()
+        for at in np.argsort(rows.numbers["arrival"], kind="stable").tolist():
+            self._whole[keys[at]] = whole[at]
         if keys:
             self._last = keys[-1]
             self.newest_s = max(self.newest_s, float(rows.numbers["committed"].max()))

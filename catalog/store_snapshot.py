@@ -78,9 +78,10 @@ class Snapshot:
         path = f"{lake}/{track}"
 
         def step() -> tuple[zarr.Group, Rows, list[SeriesHeader]] | None:
-            if path not in self.root:
+            try:
+                group = group_of(self.root, path)
+            except KeyError:
                 return None
-            group = group_of(self.root, path)
             return group, read_rows(group), read_headers(group)
 
         if path not in self._chosen:
@@ -112,10 +113,12 @@ class Snapshot:
         rows = found[1]
         versions: dict[str, set[str]] = {}
         own = np.flatnonzero(rows.texts["recipe"] == header.recipe)
-        for at in own[np.argsort(rows.numbers["arrival"][own], kind="stable")]:
-            of_pass = versions.setdefault(str(rows.texts["pass_id"][at]), set())
-            lost = rows.numbers["status"][at] == Status.DAMAGED
-            (of_pass.discard if lost else of_pass.add)(str(rows.texts["version"][at]))
+        own = own[np.argsort(rows.numbers["arrival"][own], kind="stable")]
+        lost = (rows.numbers["status"][own] == Status.DAMAGED).tolist()
+        keys = (rows.texts[name][own].tolist() for name in ("pass_id", "version"))
+        for one, version, is_lost in zip(*keys, lost, strict=True):
+            of_pass = versions.setdefault(one, set())
+            (of_pass.discard if is_lost else of_pass.add)(version)
         shown = current(rows, header.recipe)
         passes, granules = rows.texts["pass_id"][shown], rows.texts["granules"][shown]
         return versions, dict(zip(map(str, passes), map(str, granules), strict=True))

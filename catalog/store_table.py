@@ -187,7 +187,7 @@ def newest(rows: Rows, recipe: str) -> NDArray[np.intp]:
     numpy.ndarray
         Positions in `rows`, sorted by (sensing start, pass id).
     """
-    own = np.flatnonzero(rows.texts["recipe"] == recipe)
+    own: NDArray[np.intp] = np.flatnonzero(rows.texts["recipe"] == recipe)
     if not own.size:
         return own
     passes = rows.texts["pass_id"][own].astype(str)
@@ -196,7 +196,8 @@ def newest(rows: Rows, recipe: str) -> NDArray[np.intp]:
     order = np.lexsort((rows.numbers["arrival"][own], n_granules, created, passes))
     last = np.append(passes[order][1:] != passes[order][:-1], True)
     found = own[order[last]]
-    return found[np.lexsort((passes[order[last]], rows.numbers["time"][found]))]
+    by_time: NDArray[np.intp] = found[np.lexsort((passes[order[last]], rows.numbers["time"][found]))]
+    return by_time
 
 
 def current(rows: Rows, recipe: str) -> NDArray[np.intp]:
@@ -205,13 +206,14 @@ def current(rows: Rows, recipe: str) -> NDArray[np.intp]:
     Parameters and positions are those of `newest`.
     """
     found = newest(rows, recipe)
-    return found[rows.numbers["status"][found] == Status.MEASURED]
+    shown: NDArray[np.intp] = found[rows.numbers["status"][found] == Status.MEASURED]
+    return shown
 
 
 def standing(rows: Rows, recipes: Sequence[str]) -> str:
     """Choose the generation that readers see: the newest that is complete.
 
-    A later generation takes over when it holds every pass that the one before it shows.
+    A later generation takes over when it holds every pass that the one before it shows, or has withdrawn it.
 
     Parameters
     ----------
@@ -223,6 +225,8 @@ def standing(rows: Rows, recipes: Sequence[str]) -> str:
     chosen = recipes[0]
     for later in recipes[1:]:
         shown = set(rows.texts["pass_id"][current(rows, chosen)])
-        if shown <= set(rows.texts["pass_id"][newest(rows, later)]):
+        there = newest(rows, later)
+        there = there[rows.numbers["status"][there] != Status.DAMAGED]
+        if shown <= set(rows.texts["pass_id"][there]):
             chosen = later
     return chosen

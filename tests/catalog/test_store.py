@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
+from glaciolake.catalog import store_lock
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.readers import open_lake
 from glaciolake.catalog.store import Batch, Store
@@ -438,3 +439,17 @@ def test_a_disk_that_takes_no_more_gives_a_clear_error_and_harms_nothing(tmp_pat
     same(Store.open(url).read("tsho-rolpa", "T121"), before)
     Store.open(url).commit(batch([3]))
     assert len(Store.open(url).versions("tsho-rolpa", "T121")) == 3
+
+
+def test_a_lock_that_is_never_given_back_is_told_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(tmp_path / "s")
+    store = Store.create(url)
+    monkeypatch.setattr(store_lock, "PATIENCE_S", 0.1)
+    with (
+        store_lock.single_writer(url),
+        pytest.raises(StoreError, match=r"another process .* holds .*s\.lock"),
+    ):
+        store.commit(batch([1]))
+    assert store.commit(batch([1])) is not None
