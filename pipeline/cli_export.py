@@ -32,7 +32,7 @@ def export(  # noqa: PLR0913  # a command has an option for everything that peop
 ) -> None:
     """Write series for other programs: one file or folder a lake and track, never two tracks in one.
 
-    STAC lists as assets what lies beside it, so ask for it together with the others. Example:
+    STAC lists as assets what is written with it, so ask for it together with the others. Example:
     glaciolake export lakes.icechunk --lake tsho-rolpa --format netcdf,cog,stac --out tsho-rolpa/
     """
     from glaciolake.pipeline.export.choice import Choice

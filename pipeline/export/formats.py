@@ -59,7 +59,7 @@ FORMATS: dict[str, Format] = {
     "geoparquet": Format(".parquet", _of_series(write_geoparquet)),
     "stac": Format(STAC_ENDING, write_stac),
 }
-"""In the order in which they are written: STAC lists what lies there, so it comes last."""
+"""In the order in which they are written: STAC lists the others, so it comes last."""
 
 
 def checked_formats(text: str) -> list[str]:
@@ -111,7 +111,7 @@ def export(
     """
     forms = checked_formats(",".join(forms))
     store, place = open_store(url), Place(out)
-    products = [_product(place, series, forms) for series in chosen(store, choice or Choice())]
+    products = [_product(series, forms) for series in chosen(store, choice or Choice())]
     names = [product.stem + FORMATS[form].ending for product in products for form in forms]
     place.check_free(names, overwrite=overwrite)
     if "stac" in forms:
@@ -128,10 +128,10 @@ def export(
         write_catalog(place)
 
 
-def _product(place: Place, series: xr.Dataset, forms: Sequence[str]) -> Product:
+def _product(series: xr.Dataset, forms: Sequence[str]) -> Product:
     stem = f"{series.attrs['lake']}_{series.attrs['track']}"
-    names = {form: stem + one.ending for form, one in FORMATS.items() if form != "stac"}
-    beside = {form: name for form, name in names.items() if form in forms or place.exists(name)}
+    # an earlier export may be of other days or of another state: STAC lists only what is written with it
+    beside = {form: stem + FORMATS[form].ending for form in forms if form != "stac"}
     return Product(series, beside, _models(series))
 
 

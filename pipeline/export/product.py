@@ -16,7 +16,7 @@ class Product:
     series
         As of `glaciolake.open_lake`, cut to the days that were asked for.
     beside
-        Format -> name of what this or an earlier export has put beside it.
+        Format -> name of what is written beside it, from the same state and days.
     models
         Name of the network -> folder beside it that holds its item; empty where it is not one of ours.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -216,9 +216,9 @@ def test_folder_can_be_moved(out: Path, tmp_path: Path) -> None:
     assert str(out) not in said
 
 
-def test_alone_it_lists_only_what_lies_there(store: Store, tmp_path: Path) -> None:
-    list(export(store.url, str(tmp_path), ["csv"], Choice(track="T121")))
-    list(export(store.url, str(tmp_path), ["stac"], Choice(track="T121")))
+def test_it_lists_only_what_is_written_with_it(store: Store, tmp_path: Path) -> None:
+    list(export(store.url, str(tmp_path), ["cog"], Choice(end=date(2023, 7, 5))))  # of other days
+    list(export(store.url, str(tmp_path), ["csv", "stac"], Choice(track="T121")))
     collection = pystac.Collection.from_file(str(tmp_path / "tsho-rolpa_T121.stac" / "collection.json"))
     assert set(collection.assets) == {"csv"}
     assert all(not item.assets for item in collection.get_items())
