@@ -150,7 +150,7 @@ def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Fl
     if spec.normalisation != "paper":
         return water_probabilities([images_of(one, spec)[0] for one in samples], ref)
     names = sorted(pair_names(pairs).items(), key=lambda item: (item[1].lake, item[1].start))
-    pictures = [read_pair(pairs, name)[0][None] / np.float32(255) for name, _ in names]
+    pictures = [read_pair(pairs, name)[0][None].astype(np.float32) / np.float32(255) for name, _ in names]
     found = water_probabilities(pictures, ref)
     return [cut_centre(one, sample.water.shape) for one, sample in zip(found, samples, strict=True)]
 

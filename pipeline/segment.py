@@ -81,7 +81,7 @@ def _where_seen(images: Sequence[Float32], ref: ModelRef) -> list[Float32]:
     less than a hundredth water, of the same crops by themselves four fifths.
     """
     water = [np.full(image.shape[1:], np.nan, np.float32) for image in images]
-    held = [np.isfinite(image).any(axis=0) for image in images]
+    held: list[NDArray[np.bool_]] = [np.asarray(np.isfinite(image).any(axis=0)) for image in images]
     boxes = {number: _box(seen) for number, seen in enumerate(held) if seen.any()}
     parts = [images[number][(slice(None), *box.slices)] for number, box in boxes.items()]
     for (number, box), answer in zip(boxes.items(), water_probabilities(parts, ref), strict=True):

@@ -99,5 +99,5 @@ def bend(picture: Picture, random: np.random.Generator) -> Picture:
 
 def stacked(pictures: list[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Grey (n, 1, y, x), 0..1 (1), and label (n, y, x), 0 or 1, float32 both, of a batch."""
-    grey = np.stack([one.grey for one in pictures])[:, None] / np.float32(255)
+    grey = np.stack([one.grey for one in pictures])[:, None].astype(np.float32) / np.float32(255)
     return grey, np.stack([one.water for one in pictures]).astype(np.float32)

@@ -101,9 +101,8 @@ def remembered() -> list[Float32]:
         }
         known |= {"std": page.std, "min": page.low, "outline": page.outline}
         known |= {"season_outline": page.season_outlines[5]}
-        seen = np.stack([known.get(name, np.zeros_like(page.mean)) for name in spec.record]).astype(
-            np.float32
-        )
+        nothing = np.zeros_like(page.mean)
+        seen = np.stack([known.get(name, nothing) for name in spec.record])
         rows, columns = (np.flatnonzero((page.mean > 0).any(axis=axis)) for axis in (1, 0))
         found.append(seen[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     return found

@@ -67,7 +67,7 @@ def test_windows_without_data_are_not_given_to_the_network(
     ref = resolve(str(write_network(tmp_path / "dark.onnx")), engine="onnxruntime")
     images = np.full((1, 1, 300, 300), np.nan, np.float32)
     images[..., :40, :40] = 0.5
-    calls = []
+    calls: list[tuple[int, ...]] = []
 
     def count(parts: list[np.ndarray], ref: object) -> list[np.ndarray]:
         calls.extend(part.shape for part in parts)
