@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 TRACK_MODEL = "lake-track-1"
 """Scored where no model is named: the network that looks at a date beside its track's record."""
 
+Truth = Annotated[
+    Path | None, typer.Option(help="Folder of a simulated archive, with its truth.", metavar="ARCHIVE")
+]
+OfArchive = Annotated[
+    str | None,
+    typer.Option(help="With --truth or --simulated: address of the store made from the archive."),
+]
+Pairs = Annotated[
+    Path | None, typer.Option(help="Folder of labelled pairs: images/ and masks/.", metavar="FOLDER")
+]
+Raw = Annotated[Path | None, typer.Option(help="With --pairs: folder of the radar chips, a folder a lake.")]
+Model = Annotated[str | None, typer.Option(help="With --pairs: shipped name or path of an .onnx file.")]
+Train = Annotated[Path | None, typer.Option(help="With --model: pairs that the constants are drawn from.")]
+ByParts = Annotated[
+    str | None,
+    typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
+]
 Intervals = Annotated[
     bool,
     typer.Option(
@@ -25,38 +42,22 @@ Intervals = Annotated[
         help="With --split: also 90 % intervals of areas; trains 10 more networks a split (forward: 3).",
     ),
 ]
+FromSimulated = Annotated[
+    Path | None, typer.Option(help="With --split: simulated archive to learn from too.", metavar="ARCHIVE")
+]
 
 
 def evaluate(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
-    truth: Annotated[
-        Path | None, typer.Option(help="Folder of a simulated archive, with its truth.", metavar="ARCHIVE")
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(help="With --truth or --simulated: address of the store made from the archive."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(help="Folder of labelled pairs: images/ and masks/.", metavar="FOLDER")
-    ] = None,
-    raw: Annotated[
-        Path | None, typer.Option(help="With --pairs: folder of the radar chips, a folder a lake.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="With --pairs: shipped name or path of an .onnx file.")
-    ] = None,
-    train: Annotated[
-        Path | None, typer.Option(help="With --model: pairs that the constants are drawn from.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(help="With --pairs: train and test out of fold: random,scene,forward,lake,block."),
-    ] = None,
+    truth: Truth = None,
+    store: OfArchive = None,
+    pairs: Pairs = None,
+    raw: Raw = None,
+    model: Model = None,
+    train: Train = None,
+    split: ByParts = None,
     seeds: Annotated[int, typer.Option(min=1, help="With --split: networks per fold.")] = 1,
     intervals: Intervals = False,
-    simulated: Annotated[
-        Path | None,
-        typer.Option(help="With --split: simulated archive to learn from too.", metavar="ARCHIVE"),
-    ] = None,
+    simulated: FromSimulated = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("evaluation"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the numbers as JSON instead of the table.")
