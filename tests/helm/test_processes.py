@@ -31,10 +31,9 @@ VALUES = {
     "tls": {"enabled": True, "existingSecret": "dask-tls"},
     "workerGroups": {"gpu": {"enabled": True}},
 }
-START_S = 60.0
+START_S = 120.0
 LATE_S = 1.0
 """A probe that asks Python hears nothing for this long while a task holds the lock."""
-HOLD_S = 4
 GRACE_S = 10.0
 """What `dask worker` takes at most to leave after SIGTERM."""
 
@@ -226,23 +225,46 @@ def test_a_client_with_another_authoritys_certificate_is_refused(
         Client(f"tls://127.0.0.1:{release['scheduler'].ports[8786]}", security=security, timeout=3)
 
 
-def hold_the_lock(seconds: int) -> int:
-    """Compute without ever letting go of Python's lock, as a step in C may."""
-    return int(ctypes.PyDLL(None).sleep(seconds))
+def wait_for_a_writer(pipe: str) -> None:
+    """Wait until somebody opens a pipe for writing."""
+    os.close(os.open(pipe, os.O_RDONLY))
 
 
-def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Client) -> None:
+def wait_and_hold_the_lock(pipe: str) -> None:
+    """Wait so without letting go of Python's lock, as a step in C may."""
+    os.close(ctypes.PyDLL(None).open(os.fsencode(pipe), os.O_RDONLY))
+
+
+def let_go(pipe: Path) -> None:
+    """Open a pipe for writing, as soon as a task waits for it."""
+
+    def opened() -> bool:
+        try:
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody waits
+            return False
+        return True
+
+    until(opened)
+
+
+def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Client, tmp_path: Path) -> None:
     """Its HTTP server would fail a probe; the port that decides over its life answers."""
-    busy = release["cpu"]
+    busy, pipe = release["cpu"], tmp_path / "pipe"
+    os.mkfifo(pipe)
     (address,) = (
         where
         for where, one in client.scheduler_info(n_workers=-1)["workers"].items()
         if one["name"] == "pod-cpu"
     )
-    future = client.submit(hold_the_lock, HOLD_S, workers=[address], pure=False)
-    until(lambda: busy.asked("readinessProbe", LATE_S) == 0, HOLD_S)
-    assert busy.listens("livenessProbe")
-    assert future.result(timeout=START_S) == 0
+    future = client.submit(wait_and_hold_the_lock, str(pipe), workers=[address], pure=False)
+    try:
+        until(lambda: busy.asked("readinessProbe", LATE_S) == 0)
+        assert busy.listens("livenessProbe")
+        assert not future.done()
+    finally:
+        let_go(pipe)
+    assert future.result(timeout=START_S) is None
     assert busy.process.poll() is None
     patience_s = (
         busy.spec["readinessProbe"]["periodSeconds"] * busy.spec["readinessProbe"]["failureThreshold"]
@@ -251,21 +273,23 @@ def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Cl
 
 
 def test_a_worker_that_is_told_to_end_leaves_its_task_to_others(
-    release: dict[str, Running], client: Client
+    release: dict[str, Running], client: Client, tmp_path: Path
 ) -> None:
     """What an upgrade, a drain and a scale-down do; last, since it ends a worker."""
-    future = client.submit(time.sleep, 3, pure=False)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    future = client.submit(wait_for_a_writer, str(pipe), pure=False)
     until(lambda: any(client.processing().values()))
     (busy,) = (
         client.scheduler_info(n_workers=-1)["workers"][address]["name"].removeprefix("pod-")
         for address, tasks in client.processing().items()
         if tasks
     )
-    leaving = release[busy]
-    began = time.monotonic()
-    leaving.process.send_signal(signal.SIGTERM)
-    assert leaving.process.wait(timeout=GRACE_S + 10) == 0
-    assert time.monotonic() - began < GRACE_S + 10
+    leaving = release[busy].process
+    leaving.send_signal(signal.SIGTERM)
+    assert leaving.wait(timeout=START_S) == 0
+    assert not future.done()
+    let_go(pipe)
     assert future.result(timeout=START_S) is None
     grace_s = next(
         one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
