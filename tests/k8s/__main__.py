@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ def main(wanted: list[str]) -> None:
         sys.exit(f"unknown part {unknown[0]!r}; take some of {', '.join(PARTS)}, or none for all")
     if os.geteuid():
         sys.exit("test-cluster runs containers with limits and a network of their own: run it as root")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # everything is taken away then, too
     _log_to_both()
     begun_s = time.monotonic()
     with bench() as on:
