@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,8 @@ def main(wanted: list[str]) -> None:
         sys.exit(f"unknown part {unknown[0]!r}; take some of {', '.join(PARTS)}, or none for all")
     if os.geteuid():
         sys.exit("test-cluster runs containers with limits and a network of their own: run it as root")
+    for number in (signal.SIGINT, signal.SIGTERM):  # everything is taken away then, too
+        signal.signal(number, signal.default_int_handler)
     _log_to_both()
     begun_s = time.monotonic()
     with bench() as on:
