@@ -31,15 +31,15 @@ export CONTAINERS_CONF=$PWD/tests/k8s/containers.conf
 # With a registry at hand `podman pull` would do; the same packages from Debian's mirror work where there is none.
 if ! podman image exists $base; then
   say "base image: Debian with its Python, under the name of the official image"
-  rm -rf "$work/root"
+  rm -rf "$work/base"
   debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv,libexpat1 \
-    bookworm "$work/root" >"$work/debootstrap.log"
-  ln -sf /usr/bin/python3 "$work/root/usr/local/bin/python"
-  ln -sf /usr/bin/python3 "$work/root/usr/local/bin/python3"
-  rm -f "$work/root/usr/lib/python3.11/EXTERNALLY-MANAGED"
-  rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists"
-  tar -C "$work/root" -c . | podman import --quiet --change 'CMD ["python3"]' - $base >/dev/null
-  rm -rf "$work/root"
+    bookworm "$work/base" >"$work/debootstrap.log"
+  ln -sf /usr/bin/python3 "$work/base/usr/local/bin/python"
+  ln -sf /usr/bin/python3 "$work/base/usr/local/bin/python3"
+  rm -f "$work/base/usr/lib/python3.11/EXTERNALLY-MANAGED"
+  rm -rf "$work/base/var/cache/apt/archives" "$work/base/var/lib/apt/lists"
+  tar -C "$work/base" -c . | podman import --quiet --change 'CMD ["python3"]' - $base >/dev/null
+  rm -rf "$work/base"
 fi
 
 # The wheels that the image's build would take from the registry, so that it needs no network.
