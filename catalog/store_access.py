@@ -75,8 +75,8 @@ def storage_of(url: str) -> icechunk.Storage:
     if parsed.scheme == "s3":
         # A server of one's own has one name; only AWS has one for every bucket.
         own_server = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
-        place = {"bucket": parsed.netloc, "prefix": parsed.path.strip("/"), "force_path_style": own_server}
-        return icechunk.s3_storage(from_env=True, **place)
+        bucket, prefix = parsed.netloc, parsed.path.strip("/")
+        return icechunk.s3_storage(bucket=bucket, prefix=prefix, force_path_style=own_server, from_env=True)
     raise StoreError(
         f"store {url!r} has scheme {parsed.scheme!r}; give a path, file:// or s3://bucket/prefix"
     )

@@ -101,15 +101,17 @@ def _row(name: str, slices: pd.DataFrame) -> CorrectedRow:
     told = np.isfinite(low) & np.isfinite(high)
     inside = (low <= true) & (true <= high)
     width = 100 * (high - low)[told] / true[told]
-    errors = [
+    corrected, raw, blind = (
         area_errors(_of(given, area), true, every)
         for area in ("area_corrected_m2", "area_m2", "blind_lake_m2")
-    ]
+    )
     return CorrectedRow(
         name,
         len(stored),
         len(given),
-        *errors,
+        corrected,
+        raw,
+        blind,
         share(inside[told]),
         float(np.median(width)) if width.size else math.nan,
     )
@@ -179,7 +181,7 @@ def corrected_section(series: Sequence[Scored]) -> Iterator[str]:
     headings = ("series", "open", "given", "bias %", "RMSE %", "raw: bias %", "RMSE %", "held %", "width %")
     yield markdown_table(headings, [_cells(one) for one in rows])
     yield READ_WEEKS
-    headings = (
+    of_weeks = (
         "lake",
         "pairs",
         "raw: median %",
@@ -188,7 +190,7 @@ def corrected_section(series: Sequence[Scored]) -> Iterator[str]:
         "90th %",
         "constant: median %",
     )
-    yield markdown_table(headings, [_week_cells(one) for one in weeks(series)])
+    yield markdown_table(of_weeks, [_week_cells(one) for one in weeks(series)])
 
 
 def _cells(one: CorrectedRow) -> tuple[str, ...]:

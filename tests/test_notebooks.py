@@ -85,7 +85,7 @@ def at_the_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 def executed(number: int, desk: Desk, code: str) -> tuple[Any, dict[str, Any]]:
     """Run a notebook, and then some code in it that gives a value; that value, and the notebook."""
     (path,) = (one for one in NOTEBOOKS if one.name.startswith(f"{number}_"))
-    notebook = nbformat.read(path, as_version=4)
+    notebook: Any = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE.format(code=code)))
     NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(desk.folder)}}).execute()
     for cell in notebook.cells:
@@ -103,7 +103,7 @@ def n_figures(notebook: Any) -> int:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_committed_without_outputs_and_without_secrets_of_a_machine(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook: Any = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells:
         if cell["cell_type"] == "code":

@@ -104,6 +104,7 @@ def _years(
         samples=[sample for sample, _ in rows],
         intervals=tested.intervals._replace(each=[one for _, one in rows]),
     )
+    each = [one for _, one in rows]
     years = [sample.start.year for sample in every.samples]
     groups_ = [(str(year), [year]) for year in sorted(set(years))]
     groups_.append((f"{min(years)} to {max(years)}", sorted(set(years))))
@@ -112,7 +113,7 @@ def _years(
         wet = [i for i, one in enumerate(every.samples) if years[i] in chosen and _labelled(one)]
         clean = [i for i in wet if (every.samples[i].lake, every.samples[i].start) not in suspected]
         for words, at in zip(labels, (wet, clean), strict=True):
-            found.append(_coverage(every, every.intervals.each, at, ("year", name, words)))
+            found.append(_coverage(every, each, at, ("year", name, words)))
     return found
 
 

@@ -76,7 +76,7 @@ def draw_crops(
         pool = simulated if simulated and random.random() < recipe.simulated else by_key
         keys = sorted(pool)
         of_key = pool[keys[random.integers(len(keys))]]
-        crops.append(_crop(of_key[random.integers(len(of_key))], random, recipe))
+        crops.append(_crop(of_key[int(random.integers(len(of_key)))], random, recipe))
     images, water, counts = (np.stack(parts) for parts in zip(*crops, strict=True))
     return images, water, counts
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 from scipy import ndimage
+from shapely import Geometry
 from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
 
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import load_lakes
@@ -162,7 +162,7 @@ class _Scenes:
         self.zoom = abs(self.grid.transform.a) / CHIP_SPACING_M
         self.starts = [_utc(moment) for moment in series["time"].values]
 
-    def frame(self, shore: BaseGeometry) -> Float32:
+    def frame(self, shore: Geometry) -> Float32:
         """Share (y, x) of each pixel that a shore (longitude, latitude) encloses, 0..1 (1)."""
         height, width = (round(length * self.zoom) for length in self.grid.shape)
         share = np.zeros((height, width), np.float32)
@@ -182,9 +182,10 @@ class _Scenes:
         """Every date that is not frozen and whose truth is known, labelled."""
         passes = self.truth.passes
         mine = passes[(passes["lake"] == self.lake.id) & (passes["track"] == self.track)]
-        known = {row.pass_id: row for row in mine.itertuples() if row.state != State.FROZEN}
+        mine = mine[mine["state"] != State.FROZEN]
+        known = dict(zip(mine["pass_id"], map(int, mine["outline_id"]), strict=True))
         names = enumerate(map(str, self.series["pass_id"].values))
-        return [self._labelled(i, int(known[name].outline_id)) for i, name in names if name in known]
+        return [self._labelled(i, known[name]) for i, name in names if name in known]
 
     def _labelled(self, i: int, outline_id: int) -> Sample:
         power = self._power(i)

@@ -21,7 +21,6 @@ from pytest_httpserver import HTTPServer
 from glaciolake.catalog.credentials import (
     LOGIN_HOST,
     Credentials,
-    Secret,
     environment_for_workers,
     find_credentials,
     gdal_options,
@@ -32,6 +31,7 @@ from glaciolake.catalog.credentials import (
     need_credentials,
 )
 from glaciolake.catalog.errors import CredentialsMissing
+from glaciolake.catalog.secret import Secret
 from tests.catalog.loopback import geotiff, serve
 
 SECRET = "s3cr3t-Zx9"

@@ -8,7 +8,7 @@ from threading import Thread
 
 import boto3
 import pytest
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from glaciolake.catalog.readers import area_series, open_lake, open_store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from glaciolake.catalog import store_access
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.readers import open_lake, open_store
 from glaciolake.catalog.store import Batch, Store
@@ -188,8 +188,8 @@ def test_a_clock_set_back_is_told_and_writes_nothing(tmp_path: Path, monkeypatch
     store = Store.create(str(tmp_path / "s"))
     store.commit(batch([1]))
     expected = store.digest()
-    now = store_access.time.time()
-    monkeypatch.setattr(store_access.time, "time", lambda: now - 3600)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
     with pytest.raises(StoreError, match=r"clock stands 3[56]\d\d s before .*; nothing was written"):
         store.commit(batch([2]))
     monkeypatch.undo()
@@ -208,8 +208,8 @@ def test_the_digest_sees_every_value_and_no_way_of_writing(tmp_path: Path) -> No
     for name in series.data_vars:
         changed = series.copy(deep=True)
         values = changed[name].values
-        other = np.datetime64("2001-01-01") if values.dtype.kind == "M" else 77
-        values.flat[-1] = "x" if values.dtype.kind == "U" else other
+        number = np.datetime64("2001-01-01") if values.dtype.kind == "M" else 77
+        values.flat[-1] = "x" if values.dtype.kind == "U" else number
         seen.add(series_digest(changed))
     seen.add(series_digest(series.isel(time=slice(None, None, -1))))
     seen.add(series_digest(series.assign_attrs(track="T012")))

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from tests.k8s import lifecycle
 from tests.k8s.bench import WORK, Bench, bench
+from tests.k8s.content import Content
 
 logger = logging.getLogger("test-cluster")
-PARTS: dict[str, Callable[[Bench, lifecycle.Content], None]] = {
+PARTS: dict[str, Callable[[Bench, Content], None]] = {
     "refusals": lifecycle.refusals,
     "volume": lifecycle.in_volume,
     "bucket": lifecycle.in_bucket,
@@ -47,7 +48,10 @@ def main(wanted: list[str]) -> None:
 
 def _log_to_both() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.StreamHandler(sys.stdout), logging.FileHandler(WORK / "log.txt", mode="w")]
+    handlers: list[logging.Handler] = [
+        logging.StreamHandler(sys.stdout),
+        logging.FileHandler(WORK / "log.txt", mode="w"),
+    ]
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
     )

@@ -157,7 +157,8 @@ class ApiServer:
             meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
         if asked.namespace:
             meta["namespace"] = asked.namespace
-        one = {"apiVersion": asked.kind.api_version, "kind": asked.kind.kind} | one
+        named: Object = {"apiVersion": asked.kind.api_version, "kind": asked.kind.kind}
+        one = named | one
         self._check(one)
         if key_of(one) in self.cluster.objects[plural]:
             raise Refused(409, "AlreadyExists", f'{plural} "{meta["name"]}" already exists')

@@ -26,7 +26,7 @@ async def serve(port: int, folder: Path, run: str, network: str, version: str) -
     runner = await ApiServer(cluster, node.log, version).serve(port)
     works = [asyncio.create_task(one.run()) for one in (node, Controllers(cluster, node))]
     stop = asyncio.create_task(ended.wait())
-    finished, _ = await asyncio.wait([stop, *works], return_when=asyncio.FIRST_COMPLETED)
+    finished, _ = await asyncio.wait({stop, *works}, return_when=asyncio.FIRST_COMPLETED)
     for one in works:
         one.cancel()
     await runner.cleanup()
