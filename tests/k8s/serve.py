@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.k8s.api import ApiServer
 from tests.k8s.controllers import Controllers
@@ -25,8 +26,8 @@ async def serve(port: int, folder: Path, run: str, network: str, version: str) -
     node = Node(cluster, Podman(run, network), folder)
     runner = await ApiServer(cluster, node.log, version).serve(port)
     works = [asyncio.create_task(one.run()) for one in (node, Controllers(cluster, node))]
-    stop = asyncio.create_task(ended.wait())
-    finished, _ = await asyncio.wait({stop, *works}, return_when=asyncio.FIRST_COMPLETED)
+    stop: asyncio.Task[Any] = asyncio.create_task(ended.wait())
+    finished, _ = await asyncio.wait([stop, *works], return_when=asyncio.FIRST_COMPLETED)
     for one in works:
         one.cancel()
     await runner.cleanup()
