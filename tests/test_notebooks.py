@@ -82,7 +82,7 @@ def at_the_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
 
-def executed(number: int, desk: Desk, code: str) -> tuple[Any, dict[str, Any]]:
+def executed(number: int, desk: Desk, code: str) -> tuple[Any, Any]:
     """Run a notebook, and then some code in it that gives a value; that value, and the notebook."""
     (path,) = (one for one in NOTEBOOKS if one.name.startswith(f"{number}_"))
     notebook: Any = nbformat.read(path, as_version=4)

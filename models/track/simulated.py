@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -20,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 from scipy import ndimage
-from shapely import Geometry
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from glaciolake.catalog.lake import Lake
 from glaciolake.catalog.lakes import load_lakes
@@ -162,7 +163,7 @@ class _Scenes:
         self.zoom = abs(self.grid.transform.a) / CHIP_SPACING_M
         self.starts = [_utc(moment) for moment in series["time"].values]
 
-    def frame(self, shore: Geometry) -> Float32:
+    def frame(self, shore: BaseGeometry) -> Float32:
         """Share (y, x) of each pixel that a shore (longitude, latitude) encloses, 0..1 (1)."""
         height, width = (round(length * self.zoom) for length in self.grid.shape)
         share = np.zeros((height, width), np.float32)
@@ -190,7 +191,7 @@ class _Scenes:
     def _labelled(self, i: int, outline_id: int) -> Sample:
         power = self._power(i)
         hidden = self._drawn_out(np.isnan(self.series["surface"].values[i]).astype(np.float32))
-        shore = self.truth.outlines[self.lake.id, outline_id]
+        shore = cast(BaseGeometry, self.truth.outlines[self.lake.id, outline_id])
         water = (self.frame(shore) >= 0.5) & (hidden < 0.5) & np.isfinite(power)
         return Sample(NAME + self.lake.id, self.starts[i], self.track, self.direction, power, water)
 
