@@ -224,4 +224,7 @@ def test_the_digest_outlives_an_export(tmp_path: Path) -> None:
     texts = {name: series[name].astype(object) for name in ("pass_id", "version", "granules")}
     series.chunk(time=20).assign(texts).to_zarr(tmp_path / "plain.zarr", consolidated=False, zarr_format=3)
     expected = series_digest(series)
-    assert series_digest(xr.open_zarr(tmp_path / "plain.zarr", decode_coords="all")) == expected
+    assert (
+        series_digest(xr.open_zarr(tmp_path / "plain.zarr", consolidated=False, decode_coords="all"))
+        == expected
+    )
