@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from tests.k8s.api import ApiServer
 from tests.k8s.controllers import Controllers
@@ -26,13 +25,13 @@ async def serve(port: int, folder: Path, run: str, network: str, version: str) -
     node = Node(cluster, Podman(run, network), folder)
     runner = await ApiServer(cluster, node.log, version).serve(port)
     works = [asyncio.create_task(one.run()) for one in (node, Controllers(cluster, node))]
-    stop: asyncio.Task[Any] = asyncio.create_task(ended.wait())
+    stop = asyncio.create_task(ended.wait())
     finished, _ = await asyncio.wait([stop, *works], return_when=asyncio.FIRST_COMPLETED)
     for one in works:
         one.cancel()
     await runner.cleanup()
-    for one in finished - {stop}:
-        one.result()
+    for done in finished - {stop}:
+        done.result()
 
 
 if __name__ == "__main__":
