@@ -11,7 +11,14 @@ import pytest
 from rasterio._env import del_gdal_config
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-LONG = ("test_readme.py", "test_cli_serve.py", "test_faults.py", "test_simulated_archive.py", "test_store.py")
+LONG = (
+    "test_readme.py",
+    "test_notebooks.py",
+    "test_cli_serve.py",
+    "test_faults.py",
+    "test_simulated_archive.py",
+    "test_store.py",
+)
 """Files that take longest: begun first, they do not keep one process busy when the others are done."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
 
