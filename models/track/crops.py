@@ -70,19 +70,26 @@ def draw_crops(
     recipe: TrackRecipe,
     simulated: Mapping[Key, Sequence[Seen]] = MappingProxyType({}),
 ) -> tuple[Float32, Float32, Float32]:
-    """Crops: each lake and track as often as any other, `TrackRecipe.simulated` of them simulated ones."""
+    """Crops, each lake and track as often as any other.
+
+    `TrackRecipe.forget` of them are as of a lake without labels, and `TrackRecipe.simulated` of these
+    simulated ones: simulated outlines are so true that a network would learn to copy the outline it is told.
+    """
     crops = []
     for _ in range(recipe.batch):
-        pool = simulated if simulated and random.random() < recipe.simulated else by_key
+        forgets = random.random() < recipe.forget
+        pool = simulated if forgets and simulated and random.random() < recipe.simulated else by_key
         keys = sorted(pool)
         of_key = pool[keys[random.integers(len(keys))]]
-        crops.append(_crop(of_key[int(random.integers(len(of_key)))], random, recipe))
+        crops.append(_crop(of_key[int(random.integers(len(of_key)))], random, recipe, forgets=forgets))
     images, water, counts = (np.stack(parts) for parts in zip(*crops, strict=True))
     return images, water, counts
 
 
-def _crop(seen: Seen, random: np.random.Generator, recipe: TrackRecipe) -> tuple[Float32, Float32, Float32]:
-    channels, water, forgets = seen.channels.copy(), seen.water, random.random() < recipe.forget
+def _crop(
+    seen: Seen, random: np.random.Generator, recipe: TrackRecipe, *, forgets: bool
+) -> tuple[Float32, Float32, Float32]:
+    channels, water = seen.channels.copy(), seen.water
     if forgets:
         channels, water = _forgotten(seen, random)
     date, valid = CHANNELS.index("date"), CHANNELS.index("valid")

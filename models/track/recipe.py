@@ -31,10 +31,10 @@ class TrackRecipe(BaseModel):
         description="Share of crops whose lake drains or grows, see `change`.",
     )
     simulated: float = Field(
-        default=0.3,
+        default=0.5,
         ge=0,
         le=1,
-        description="Share of crops of simulated scenes, where such are given.",
+        description="Share of those without outline that show simulated lakes, where such are given.",
     )
     turn: bool = Field(default=False, description="Turn and mirror the crops whose place is forgotten.")
     average: float = Field(default=0.98, ge=0, lt=1, description="Share the averaged weights keep each step.")
