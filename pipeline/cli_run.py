@@ -120,6 +120,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         "shard": shard,
         "start": first,
         "end": last,
+        "quiet_gaps": True if last_days is not None else None,
         "store": store,
         "tracks": _track_numbers(tracks),
         "registry": registry,

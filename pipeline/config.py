@@ -101,6 +101,10 @@ class RunConfig(BaseModel):
         default=False,
         description="Whether a series of another network or settings may get a second generation beside it.",
     )
+    quiet_gaps: bool = Field(
+        default=False,
+        description="No scene of a lake in these days is nothing to do, not an error; as of --last-days.",
+    )
     cluster: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
 
     @field_validator("shard")

@@ -176,7 +176,7 @@ def make_plan(
     Raises
     ------
     PipelineError
-        No scene at all for any lake, or an AOI outside all of them.
+        No scene at all for any lake, unless gaps are quiet, or an AOI outside all of them.
     SearchFailed
         A search could not be finished; it is never read as "nothing found".
     StoreError
@@ -192,13 +192,15 @@ def make_plan(
     for lake in lakes:
         series = _series_of(plan, source, Recipe(config, ref, spec, lake), state)
         plan.series += series
-        if not series:
+        if not series and config.quiet_gaps:
+            logger.info("no scene lake=%s from=%s to=%s", lake.id, config.start, config.last_day)
+        elif not series:
             plan.unseen[lake.id] = (
                 f"{without_secrets(config.source)} has no usable scene over {lake.id} "
                 f"from {config.start} to {config.last_day}{_tracks_note(config, lake)}; "
                 "check source, area, tracks and dates"
             )
-    if not plan.series:
+    if not plan.series and (plan.refused or not config.quiet_gaps):
         raise PipelineError(" | ".join(plan.unseen.values()) + _refused_note(plan.refused))
     return plan
 
