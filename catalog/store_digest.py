@@ -21,8 +21,11 @@ from glaciolake.catalog.variables import BY_NAME, PIXEL
 
 SLICES_AT_ONCE = 64
 """Slices whose pixels are in memory together."""
-NOT_CONTENT = frozenset({"_FillValue", "scale_factor", "units", "calendar", "dtype", "coordinates"})
-"""Attributes that tell of packing; a unit is part of a variable's name or of the table of variables."""
+NOT_CONTENT = frozenset(
+    {"_FillValue", "scale_factor", "units", "calendar", "dtype", "coordinates", "grid_mapping"}
+)
+"""Attributes that tell of packing, or that readers keep elsewhere; a unit is part of a variable's name or of
+the table of variables, and the reference system is digested as a variable of its own."""
 
 
 def store_digest(snapshot: Snapshot) -> str:

@@ -19,6 +19,7 @@ from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.reader_tables import AREA_COLUMNS
 from glaciolake.catalog.readers import within
 from glaciolake.catalog.store import Batch, Store
+from glaciolake.catalog.variables import VARIABLES
 from tests.catalog.store_data import HEADER, batch, slices
 
 LAKE = "tsho-rolpa"
@@ -72,7 +73,8 @@ def test_areas_come_as_a_tidy_table_with_the_columns_of_dea_waterbodies(tmp_path
     packed["flags"].values[:] = [0, 5]
     Store.create(str(tmp_path / "s")).commit(Batch(HEADER, packed))
     table = glaciolake.area_series(str(tmp_path / "s"), LAKE, "t121")
-    assert list(table.columns) == list(AREA_COLUMNS)
+    told = [one.name for one in VARIABLES if one.derived]  # of which nothing was derived here
+    assert list(table.columns) == [*AREA_COLUMNS, *told]
     assert list(table["pc_wet"]) == [50, 25] and list(table["pc_dry"]) == [50, 50]
     assert list(table["pc_invalid"]) == [0, 25] and list(table["area_wet_m2"]) == [9000, 4500]
     assert list(table["flags"]) == ["", "incomplete frozen_season"]

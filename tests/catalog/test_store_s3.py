@@ -41,7 +41,7 @@ def test_a_store_on_s3_is_that_of_a_disk(bucket: str, tmp_path_factory: pytest.T
     for store in (local, remote):
         store.commit(batch([1, 3, 2]))
         store.commit(batch([2], version="v2"))
-        store.withdraw("tsho-rolpa", "T121", {"T121_S1A_00003": "wrong orbit"})
+        store.withdraw("tsho-rolpa", "T121", {"T121_S1A_00003": "wrong orbit"}, lambda rows: {})
     assert remote.digest() == local.digest()
     assert list(open_lake(bucket, "tsho-rolpa").version.values) == ["v1-1", "v2-2"]
     assert len(area_series(bucket, "tsho-rolpa")) == 2
