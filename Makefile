@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.13 python3.12; do \
 PINS = $(shell f=constraints/py$$($(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])').txt; \
 	test -f $$f && echo -c $$f)
 OUT ?= demo
+# Tests wait for servers and processes of their own: one process more than cores keeps the cores busy.
+PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 4)))
 
 BIN := $(VENV)/bin
 OURS := $(VENV)/.made-by-glaciolake
@@ -52,7 +54,7 @@ demo: $(DEMO_READY) ## simulate an archive, run the chain over it, draw the lake
 	$(BIN)/glaciolake demo --out $(OUT)
 
 test: lint helm ## lint, types and the whole test suite, offline
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 helm: $(TEST_READY)
 	@$(BIN)/python tests/helm/fetch.py build/helm

@@ -88,9 +88,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     source: Annotated[
         str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
     ] = None,
-    lakes: Annotated[
-        str | None, typer.Option(help="Lake ids, comma-separated; without it all of the registry.")
-    ] = None,
+    lakes: Annotated[str | None, typer.Option(help="Lake ids, comma-separated; without it all.")] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
     last_days: LastDays = None,

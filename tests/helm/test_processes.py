@@ -225,14 +225,19 @@ def test_a_client_with_another_authoritys_certificate_is_refused(
         Client(f"tls://127.0.0.1:{release['scheduler'].ports[8786]}", security=security, timeout=3)
 
 
-def wait_for_a_writer(pipe: str) -> None:
-    """Wait until somebody opens a pipe for writing."""
-    os.close(os.open(pipe, os.O_RDONLY))
+def waiting(*, hold_the_lock: bool) -> Callable[[str], None]:
+    """Make a task that waits until somebody opens a pipe for writing, as a step in C may with Python's lock.
 
+    Made in a function it travels whole: the workers, like those of a pod, have no tests to import.
+    """
 
-def wait_and_hold_the_lock(pipe: str) -> None:
-    """Wait so without letting go of Python's lock, as a step in C may."""
-    os.close(ctypes.PyDLL(None).open(os.fsencode(pipe), os.O_RDONLY))
+    def wait(pipe: str) -> None:
+        if hold_the_lock:
+            os.close(ctypes.PyDLL(None).open(os.fsencode(pipe), os.O_RDONLY))
+        else:
+            os.close(os.open(pipe, os.O_RDONLY))
+
+    return wait
 
 
 def let_go(pipe: Path) -> None:
@@ -257,9 +262,9 @@ def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Cl
         for where, one in client.scheduler_info(n_workers=-1)["workers"].items()
         if one["name"] == "pod-cpu"
     )
-    future = client.submit(wait_and_hold_the_lock, str(pipe), workers=[address], pure=False)
+    future = client.submit(waiting(hold_the_lock=True), str(pipe), workers=[address], pure=False)
     try:
-        until(lambda: busy.asked("readinessProbe", LATE_S) == 0)
+        until(lambda: future.done() or busy.asked("readinessProbe", LATE_S) == 0)
         assert busy.listens("livenessProbe")
         assert not future.done()
     finally:
@@ -278,8 +283,8 @@ def test_a_worker_that_is_told_to_end_leaves_its_task_to_others(
     """What an upgrade, a drain and a scale-down do; last, since it ends a worker."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    future = client.submit(wait_for_a_writer, str(pipe), pure=False)
-    until(lambda: any(client.processing().values()))
+    future = client.submit(waiting(hold_the_lock=False), str(pipe), pure=False)
+    until(lambda: future.done() or any(client.processing().values()))
     (busy,) = (
         client.scheduler_info(n_workers=-1)["workers"][address]["name"].removeprefix("pod-")
         for address, tasks in client.processing().items()

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
 
 from glaciolake.models.errors import ModelError
 from glaciolake.models.loss import LossWeights, loss_on_valid
@@ -19,7 +21,7 @@ from glaciolake.models.paper.recipe import PaperPlan, PaperRecipe
 from glaciolake.models.paper.train import train_paper
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.track.train import Say
-from glaciolake.models.weights import digest, read_spec, resolve
+from glaciolake.models.weights import read_spec, resolve
 from tests.models.scenes import sample, write_data_set
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'glaciolake[torch]'")
@@ -28,6 +30,12 @@ SHORT = PaperRecipe(
     encoder="mobilenet_v2", epochs=2, batch=2, copies=1, validation_share=0.34, learning_rate=1e-3
 )
 STEPS = 2
+
+
+def weights_of(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Weights of a network by name; the rest of a file may tell what its process exported before."""
+    graph = onnx.load(path).graph
+    return {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
 
 
 class Stop(Exception):
@@ -170,7 +178,9 @@ def test_a_stopped_run_goes_on_to_the_same_network(pairs: Path, made: Path, tmp_
 
     with pytest.raises(Stop):
         train_paper(plan_of(pairs, tmp_path), begin)
-    assert digest(train_paper(plan_of(pairs, tmp_path), begin)) == digest(made)
+    again = weights_of(train_paper(plan_of(pairs, tmp_path), begin))
+    for name, values in weights_of(made).items():
+        np.testing.assert_array_equal(again[name], values, err_msg=name)
     assert seen == [1, 2, 2], "the first epoch is not done again"
 
     other = SHORT.model_copy(update={"encoder": "resnet18"})
