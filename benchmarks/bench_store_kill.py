@@ -215,6 +215,32 @@ def peer(name: str, writer: Writer, path: Path, work: Sequence[Delivery], storm:
     )
 
 
+def storm_on_disk(folder: Path, lakes: Sequence[str], given: argparse.Namespace) -> bool:
+    """Storm over a store of ours on this disk; whether nothing was lost."""
+    work = deliveries(lakes, given.days)
+    serial = serial_digest(str(folder / "serial"), work)
+    return ours(str(folder / "ours"), work, (given.kills, 8, 4, given.pause_s), serial)
+
+
+def storm_on_s3(folder: Path, lakes: Sequence[str], given: argparse.Namespace) -> bool:
+    """Do the same on a real S3 server whose answers fail, stall and break off."""
+    work = deliveries(lakes, given.s3_days)
+    serial = serial_digest(str(folder / "serial-s3"), work)
+    (folder / "weed").mkdir()
+    with faulty_s3(folder / "weed", 0.03) as (endpoint, sent):
+        os.environ.update(as_environment(endpoint))
+        good = ours("s3://lakes/storm", work, (given.s3_kills, 4, 2, given.pause_s), serial)
+        print(f"\nfaults on S3, of {sum(sent.values())} requests: {dict(sent)}\n", flush=True)
+    return good
+
+
+def storm_over_peers(folder: Path, lakes: Sequence[str], given: argparse.Namespace) -> None:
+    """Tell what the usual ways of appending lose."""
+    work, kills = deliveries(lakes, given.peer_days), (given.kills // 4, given.pause_s)
+    peer("plain Zarr, xarray append", plain_zarr, folder / "plain", work, kills)
+    peer("icechunk, xarray append", plain_icechunk, folder / "icechunk", work, kills)
+
+
 def main() -> None:
     """Run all storms."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -232,33 +258,11 @@ def main() -> None:
         line(*HEADINGS)
         line(*["---"] * len(HEADINGS))
         if "ours" in given.parts:
-            work = deliveries(lakes, given.days)
-            serial = serial_digest(str(folder / "serial"), work)
-            good &= ours(str(folder / "ours"), work, (given.kills, 8, 4, given.pause_s), serial)
+            good &= storm_on_disk(folder, lakes, given)
         if "s3" in given.parts:
-            work = deliveries(lakes[:2], given.s3_days)
-            serial = serial_digest(str(folder / "serial-s3"), work)
-            (folder / "weed").mkdir()
-            with faulty_s3(folder / "weed", 0.03) as (endpoint, sent):
-                os.environ.update(as_environment(endpoint))
-                good &= ours("s3://lakes/storm", work, (given.s3_kills, 4, 2, given.pause_s), serial)
-                print(f"\nfaults on S3, of {sum(sent.values())} requests: {dict(sent)}\n", flush=True)
+            good &= storm_on_s3(folder, lakes[:2], given)
         if "peers" in given.parts:
-            work = deliveries(lakes[:2], given.peer_days)
-            peer(
-                "plain Zarr, xarray append",
-                plain_zarr,
-                folder / "plain",
-                work,
-                (given.kills // 4, given.pause_s),
-            )
-            peer(
-                "icechunk, xarray append",
-                plain_icechunk,
-                folder / "icechunk",
-                work,
-                (given.kills // 4, given.pause_s),
-            )
+            storm_over_peers(folder, lakes[:2], given)
     sys.exit(0 if good else 1)
 
 
