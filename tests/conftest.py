@@ -50,6 +50,17 @@ def forgotten_logins() -> Iterator[None]:
         del_gdal_config(name)
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: waiting threads spin, and sums depend on how many there are."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def shared_data() -> Iterator[Path]:
     """Folder of real data beside the checkout; the test is skipped where it is absent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from glaciolake.models.weights import read_spec, resolve
 from tests.models.scenes import sample, write_data_set
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'glaciolake[torch]'")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SHORT = PaperRecipe(
     encoder="mobilenet_v2", epochs=2, batch=2, copies=1, validation_share=0.34, learning_rate=1e-3
@@ -40,15 +40,6 @@ def weights_of(path: Path) -> dict[str, NDArray[np.float32]]:
 
 class Stop(Exception):
     """Somebody pulls the plug."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Waiting threads of torch spin: on a busy machine one is quicker than two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

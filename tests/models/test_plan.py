@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ from glaciolake.models.track.train import KEEP_EVERY, Say
 from glaciolake.models.weights import digest, resolve
 from tests.models.scenes import sample, write_data_set
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 if TYPE_CHECKING:
     import torch
 else:
@@ -32,15 +33,6 @@ DATES = [sample(cycle=cycle) for cycle in range(10)]
 
 class Stop(Exception):  # no error of ours
     """Somebody pulls the plug."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Waiting threads of torch spin: on a busy machine one is quicker than two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

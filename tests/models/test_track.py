@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,8 @@ from glaciolake.models.weights import resolve
 from tests.models.scenes import sample
 from tests.models.test_record import record_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 if TYPE_CHECKING:
     import torch
 else:
@@ -44,15 +45,6 @@ DATES = [sample(cycle=cycle, right_px=cycle % 3) for cycle in range(8)]
 FOLD = Fold("last", DATES[:6], DATES[6:])
 QUICK = TrackRecipe(steps=100, batch=4, size_px=64, width=8, learning_rate=5e-3, average=0.9, change=0)
 BRIEF = QUICK.model_copy(update={"steps": 3})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Waiting threads of torch spin: on a busy machine one is quicker than two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def iou(found: object, one: Sample) -> float:

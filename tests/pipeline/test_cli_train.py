@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +14,14 @@ from glaciolake.models.track import recipe
 from glaciolake.pipeline.__main__ import app, main
 from tests.models.scenes import sample, write_data_set
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 if TYPE_CHECKING:
     import torch
 else:
     torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'glaciolake[torch]'")
 
 RECIPE = "recipe: {steps: 2, batch: 2, size_px: 32, width: 4}\n"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Waiting threads of torch spin: on a busy machine one is quicker than two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
