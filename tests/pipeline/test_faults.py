@@ -44,6 +44,7 @@ from tests.pipeline.stores import differences
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")  # half a header, seen, refused
 LAKE, TRACK = "test-tsho", "T121"
 PASSES, THREADS = 8, 3
+PLACE = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
 MOST_SEEDS = 5
 WAITS = ("READ_WAITS_S", "REFUSED_WAITS_S", "BUSY_WAITS_S")
 Start = Callable[..., Served]
@@ -53,8 +54,7 @@ Strike = Callable[[Served, Mapping[int, str]], None]
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=THREADS, processes=False, **place) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=THREADS, processes=False, **PLACE) as cluster:
         yield cluster.scheduler_address
 
 
@@ -290,9 +290,22 @@ def test_stores_that_differ_are_told_apart(
     assert any("area" in one for one in differences(config.store, undisturbed))
 
 
+@pytest.fixture
+def one_by_one(configure: Configure) -> Iterator[Configure]:
+    """Configure runs of which two slices are under way at a time, however late the run hears of them."""
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **PLACE) as cluster:
+
+        def settings(source: object, store: Path) -> RunConfig:
+            config = configure(source, store)
+            place = config.cluster.model_copy(update={"scheduler": cluster.scheduler_address})
+            return config.model_copy(update={"slices_per_piece": 1, "slices_per_commit": 1, "cluster": place})
+
+        yield settings
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_login_that_ends_in_mid_run_stops_it_and_a_new_one_goes_on_from_there(
-    start: Start, configure: Configure, undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, one_by_one: Configure, undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = start()
     mounted = tmp_path / "token"
@@ -300,8 +313,7 @@ def test_a_login_that_ends_in_mid_run_stops_it_and_a_new_one_goes_on_from_there(
     monkeypatch.delenv("EARTHDATA_TOKEN")
     monkeypatch.setenv("EARTHDATA_TOKEN_FILE", str(mounted))
     monkeypatch.setattr("glaciolake.pipeline.refusals.MOST_REFUSED", 3)
-    config = configure(archive.stac_url, tmp_path / "lakes.icechunk")
-    config = config.model_copy(update={"slices_per_piece": 1, "slices_per_commit": 1})
+    config = one_by_one(archive.stac_url, tmp_path / "lakes.icechunk")
 
     def expire(done: int, _: int) -> None:
         if done == 1:
