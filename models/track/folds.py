@@ -24,7 +24,7 @@ from glaciolake.models.track.record import Images, Record, channels_of, forget_p
 from glaciolake.models.track.simulated import Simulated
 from glaciolake.models.track.train import Say, as_function, predict_track, train_track
 
-FORM = 7
+FORM = 8
 """Raised when the same recipe no longer makes the same network, so that older folds are not taken for it."""
 INNER = "inner"
 """Begins the names of files of `predict_inner`."""

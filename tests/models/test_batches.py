@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from glaciolake.models.augment import scale_db
 from glaciolake.models.batches import Float32, in_batches
+from glaciolake.models.engines import computes_bfloat16
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.spec import Engine
 from glaciolake.models.track.model import read_atlas, track_probabilities
@@ -73,6 +76,19 @@ def test_a_lake_is_drawn_alike_alone_and_among_others(engine: Engine) -> None:
         np.testing.assert_allclose(found, alone, atol=1e-4 if engine == "onnxruntime" else 0.05)
         changed = ((found >= spec.threshold) != (alone >= spec.threshold)).sum()
         assert changed <= 0.001 * (alone >= spec.threshold).sum()
+
+
+@pytest.mark.parametrize("package", ["openvino", "torch"])
+def test_small_images_are_computed_in_float32_where_bfloat16_is_asked_for(package: str) -> None:
+    pytest.importorskip(package, reason=f"install glaciolake[{package}] to run it")
+    whole, short = (resolve(engine=cast(Engine, name)) for name in (package, f"{package}-bf16"))
+    spec = read_spec(whole)
+    small, large = (scale_db(dark_lake(size)[0], spec)[None] for size in ((64, 111), (135, 144)))
+    alike = [water_probabilities([small], ref)[0] for ref in (whole, short)]
+    np.testing.assert_array_equal(alike[0], alike[1])
+    if computes_bfloat16():
+        moved = [water_probabilities([large], ref)[0] for ref in (whole, short)]
+        assert np.abs(moved[0] - moved[1]).max() > 1e-4
 
 
 @pytest.mark.parametrize("engine", ["openvino", "openvino-bf16", "torch", "torch-bf16"])
