@@ -6,6 +6,7 @@ cores a fold takes two to three minutes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -58,8 +59,8 @@ def train_track(  # noqa: PLR0913  # what to learn, from what, how, and where to
     say
         Called with (step, steps, loss) after each step.
     checkpoint
-        File that keeps the state every `KEEP_EVERY` steps; one of the same recipe is gone on from, and gives
-        the network that a run without a stop would have given.
+        File that keeps the state every `KEEP_EVERY` steps; one of the same recipe and scenes is gone on from,
+        and gives the network that a run without a stop would have given.
     simulated
         Scenes to learn from beside the fold's, by lake and track; see `simulated.Simulated.seen`.
 
@@ -73,6 +74,7 @@ def train_track(  # noqa: PLR0913  # what to learn, from what, how, and where to
         by_key.setdefault(one.key, []).append(seen_of(one, fold, record, spec))
     run = _Run(recipe)
     if checkpoint is not None:
+        run.data = _digest(by_key, simulated)
         run.restore(checkpoint)
     for step in range(run.done + 1, recipe.steps + 1):
         loss = run.step(step, draw_crops(by_key, run.random, recipe, simulated))
@@ -89,7 +91,7 @@ class _Run:
         import torch
 
         torch.manual_seed(recipe.seed)
-        self.recipe, self.done = recipe, 0
+        self.recipe, self.done, self.data = recipe, 0, ""
         self.random = np.random.default_rng(recipe.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         # A step takes half as long where the processor multiplies bfloat16, and longer where it does not.
@@ -123,6 +125,7 @@ class _Run:
 
         state = {
             "recipe": self.recipe.model_dump_json(),
+            "data": self.data,
             "done": self.done,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -150,11 +153,28 @@ class _Run:
             raise ModelError(
                 f"{path} was trained by another recipe: {recipe}; give the run another folder, or delete it"
             )
+        if state.get("data") != self.data:
+            raise ModelError(
+                f"{path} was trained on other scenes, labels or outlines than those given now; give the run "
+                "another folder, or delete it"
+            )
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.random.bit_generator.state = json.loads(state["random"])
         self.done = int(state["done"])
+
+
+def _digest(*pools: Mapping[Key, Sequence[Seen]]) -> str:
+    """Digest of everything that is learned from: with it a stopped run is not gone on with on other data."""
+    found = hashlib.sha256()
+    for pool in pools:
+        for key, rows in sorted(pool.items()):
+            found.update(f"{key} {len(rows)} ".encode())
+            for one in rows:
+                for part in (one.channels, one.water, one.counts, one.listed):
+                    found.update(b"-" if part is None else part.tobytes())
+    return found.hexdigest()[:16]
 
 
 def track_loss(logits: torch.Tensor, water: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -97,6 +97,14 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(data: tuple[Path, Path], tm
         train_plan(plan_of(data, tmp_path / "run", brief))
 
 
+def test_a_run_on_other_labels_is_not_gone_on_with(data: tuple[Path, Path], tmp_path: Path) -> None:
+    brief = SHORT.model_copy(update={"steps": 1})
+    train_plan(plan_of(data, tmp_path / "run", brief))
+    fewer = write_data_set(tmp_path / "fewer", DATES[:5])
+    with pytest.raises(ModelError, match=r"member-0\.pt was trained on other scenes, labels or outlines"):
+        train_plan(plan_of(fewer, tmp_path / "run", brief))
+
+
 def test_a_scored_network_says_that_it_learned_from_the_scenes(data: tuple[Path, Path], made: Path) -> None:
     verdict = judge_model(data[0], resolve(str(made), engine="onnxruntime"), chips=data[1])
     assert "**The network learned from 9 of these 10 scenes: no test of it.**" in verdict.notes
