@@ -34,7 +34,7 @@ FREEZING_DAYS, THAWING_DAYS = 14.0, 16.0
 REOPENING_DAYS, REFREEZING_DAYS = 40.0, 80.0
 """Mean times until a freezing lake is frozen and a thawing one open, and until they turn back."""
 LONGEST_GAP_DAYS = 800
-"""Beyond it nothing is remembered."""
+"""Of a longer gap only the end counts: what was before it is forgotten, not the season it ends in."""
 
 
 def open_months(rules: LakeRules) -> tuple[int, ...]:
@@ -119,7 +119,9 @@ def steps_over(gap_days: int, elevation_m: float | None, rules: LakeRules) -> Fl
     numpy.ndarray
         (first day of the year, from, to), as of `daily_steps`.
     """
-    gap_days = min(gap_days, LONGEST_GAP_DAYS)
+    if gap_days > LONGEST_GAP_DAYS:
+        before = gap_days - LONGEST_GAP_DAYS
+        return steps_over(LONGEST_GAP_DAYS, elevation_m, rules)[(np.arange(DAYS) + before) % DAYS]
     if gap_days == 0:
         return np.broadcast_to(np.eye(4), (DAYS, 4, 4))
     if gap_days == 1:

@@ -216,6 +216,14 @@ def test_chances_over_some_days_are_the_days_one_after_the_other() -> None:
     np.testing.assert_array_equal(steps_over(0, 4765.0, RULES)[5], np.eye(4))
 
 
+@pytest.mark.parametrize("gap_days", [801, 983, 1300])
+def test_after_years_without_a_slice_the_season_is_that_of_the_slice(gap_days: int) -> None:
+    daily, found = daily_steps(4765.0, RULES), np.eye(4)
+    for day in range(gap_days):
+        found = found @ daily[(5 + day) % len(daily)]
+    np.testing.assert_allclose(steps_over(gap_days, 4765.0, RULES)[5], found, atol=0.01)
+
+
 def test_probabilities_are_those_of_all_paths_together() -> None:
     rng = np.random.default_rng(4)
     fits, moves, start = rng.random((4, 4)), rng.random((3, 4, 4)), rng.random(4)
