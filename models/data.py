@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from scipy import ndimage
 
 from glaciolake.catalog.errors import CatalogError
 from glaciolake.catalog.granule import OrbitState, track_name
 from glaciolake.catalog.orbits import Orbit, scene_orbit
-from glaciolake.models.chips import Chip, median_power, read_chips, stamp_time
+from glaciolake.models.chips import Chip, check_fits, median_power, read_chips, stamp_time
 from glaciolake.models.errors import ModelError
 
 Float32 = NDArray[np.float32]
@@ -112,6 +112,7 @@ def read_samples(pairs: Path, chips: Path) -> list[Sample]:
         picture, water = read_pair(pairs, name)
         orbit = orbit_of(name, of_pair.start, of_lake[0].place)
         chip = published.get((of_pair.stamp, of_pair.identity, of_pair.lake))
+        check_fits(name, picture, chip)
         power = chip.power if chip else rebuild_power(picture, _typical(published, of_pair.lake, orbit))
         samples.append(labelled(of_pair, orbit, power, water, rebuilt=chip is None))
     return sorted(samples, key=lambda sample: (sample.lake, sample.start))
@@ -127,10 +128,10 @@ def labelled(of_pair: PairName, orbit: Orbit, power: Float32, water: Bool, *, re
 def pair_names(pairs: Path) -> dict[str, PairName]:
     """Name of every file of the pairs, and what it says; by name."""
     folder = pairs / "images"
-    names = {path.name: _PAIR.fullmatch(path.name) for path in sorted(folder.glob("*.tif"))}
+    names = {path.name: _named(path.name) for path in sorted(folder.glob("*.tif"))}
     if not names:
         raise ModelError(f"no labelled image *.tif in {folder}; check the folder of the pairs")
-    wrong = [name for name, match in names.items() if match is None]
+    wrong = [name for name, said in names.items() if said is None]
     if wrong:
         raise ModelError(
             f"{len(wrong)} files in {folder} are not named <lake>_<start>_<id>.tif, first {wrong[0]}; "
@@ -142,9 +143,17 @@ def pair_names(pairs: Path) -> dict[str, PairName]:
             f"{len(lost)} images have no mask of the same name in {pairs / 'masks'}, first {lost[0]}; "
             "add the masks, or remove the images"
         )
-    return {
-        name: PairName(match["lake"], match["start"], match["id"]) for name, match in names.items() if match
-    }
+    return {name: said for name, said in names.items() if said is not None}
+
+
+def _named(name: str) -> PairName | None:
+    """Take a name apart; None where it is no pair's, or names no time."""
+    match = _PAIR.fullmatch(name)
+    try:
+        stamp_time(match["start"] if match else "")
+    except ValueError:
+        return None
+    return PairName(match["lake"], match["start"], match["id"]) if match else None
 
 
 def read_pair(pairs: Path, name: str) -> tuple[NDArray[np.uint8], Bool]:
@@ -156,6 +165,10 @@ def read_pair(pairs: Path, name: str) -> tuple[NDArray[np.uint8], Bool]:
                 f"the {what} {name} in {pairs} is {band.shape[0]} x {band.shape[1]} px; pairs are "
                 f"{PAIR_SIDE_PX} x {PAIR_SIDE_PX} px, a chip with zero padding around it"
             )
+    if picture.dtype != np.uint8:
+        raise ModelError(
+            f"the image {name} in {pairs} holds {picture.dtype}; pictures are grey levels, uint8"
+        )
     return picture, mask > 0
 
 
@@ -184,12 +197,14 @@ def rebuild_power(picture: NDArray[np.uint8], typical: Float32) -> Float32:
     Returns
     -------
     Float32
-        (y, x) of `typical`, power (1); NaN where the picture has no data.
+        (y, x) of `typical`, power (1); NaN where the picture has no data, or all where it has none to match.
     """
     grey = cut_centre(picture, typical.shape)
     # The darkest pixel of a picture is 0 as if it had no data: inside the scene it is data.
     valid = ndimage.binary_closing(grey > 0, iterations=2) | (grey > 0)
     both = valid & np.isfinite(typical)
+    if not both.any():
+        return np.full(typical.shape, np.nan, np.float32)
     share = np.linspace(0, 1, 257)
     levels = np.quantile(grey[both].astype(float), share)
     known_db = np.quantile(10 * np.log10(typical[both]), share)
@@ -266,8 +281,11 @@ def split(samples: Sequence[Sample], *, seed: int = 0) -> dict[Part, list[Sample
 def _read(path: Path) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most masks carry no georeference
-        with rasterio.open(path) as file:
-            band: NDArray[np.uint8] = file.read(1)
+        try:
+            with rasterio.open(path) as file:
+                band: NDArray[np.uint8] = file.read(1)
+        except RasterioIOError as error:
+            raise ModelError(f"cannot read {path}: {error}; restore it, or remove the pair") from error
     return band
 
 

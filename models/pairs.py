@@ -12,7 +12,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from glaciolake.catalog.granule import track_name
-from glaciolake.models.chips import median_power, read_chips
+from glaciolake.models.chips import check_fits, median_power, read_chips
 from glaciolake.models.data import (
     PAIR_SIDE_PX,
     Float32,
@@ -23,6 +23,8 @@ from glaciolake.models.data import (
     read_pair,
     rebuild_power,
 )
+from glaciolake.models.errors import ModelError
+from glaciolake.models.placing import grid_of
 from glaciolake.models.track.record import Images, Key, Page, images_of, with_samples
 
 NEPAL = (86.5, 28.0)
@@ -60,7 +62,7 @@ def read_pairs(
     Raises
     ------
     ModelError
-        No pairs; a name, size or mask that does not fit.
+        No pairs; a name, size, mask, chip or coordinate reference system that does not fit.
     """
     published = {} if chips is None else read_chips(chips)
     found_in = {chip.lake: chip.place for chip in published.values()}
@@ -72,7 +74,9 @@ def read_pairs(
         place = found_in.get(lake) or known_from.get(lake) or _place(pairs / "images" / name) or NEPAL
         orbit = orbit_of(name, of_pair.start, place)
         picture, water = read_pair(pairs, name)
+        _check_crs(pairs, name)
         chip = published.get((of_pair.stamp, of_pair.identity, lake))
+        check_fits(name, picture, chip)
         if chip is None:
             key = (lake, track_name(orbit.relative_orbit))
             power = rebuild_power(picture, _typical(images.get(key, ()), atlas.get(key), clip_db))
@@ -91,6 +95,16 @@ def _place(picture: Path) -> tuple[float, float] | None:
                 return None
             longitude, latitude = file.lnglat()
     return float(longitude), float(latitude)
+
+
+def _check_crs(pairs: Path, name: str) -> None:
+    """Refuse a mask that says it lies elsewhere than its image; one that says nothing is taken as it is."""
+    image, mask = (grid_of(pairs / kind / name).crs for kind in ("images", "masks"))
+    if image is not None and mask is not None and image != mask:
+        raise ModelError(
+            f"the mask {name} in {pairs} is in {mask}, its image in {image}; draw it on the image's pixels, "
+            "or remove the pair ('glaciolake labels audit' lists all such masks)"
+        )
 
 
 def _typical(

@@ -67,6 +67,10 @@ def test_without_chips_a_picture_tells_itself_where_it_lies(tmp_path: Path) -> N
         read_pairs(tmp_path, None, {}, CLIP_DB)
     with rasterio.open(tmp_path / "images" / name, "r+") as file:
         file.crs, file.transform = "EPSG:32644", rasterio.Affine(20, 0, 776240, 0, -20, 3179000)
+    with pytest.raises(ModelError, match=r"the mask tilicho.* is in EPSG:32645, its image in EPSG:32644"):
+        read_pairs(tmp_path, None, {}, CLIP_DB)
+    with rasterio.open(tmp_path / "masks" / name, "r+") as file:
+        file.crs = "EPSG:32644"
     (one,), _ = read_pairs(tmp_path, None, {}, CLIP_DB)
     assert (one.track, one.direction) == ("T158", "ascending")
 
@@ -78,7 +82,7 @@ def test_masks_without_an_image_do_not_count(tmp_path: Path) -> None:
     assert len(read_pairs(pairs, chips, {}, CLIP_DB)[0]) == len(DATES) - 1
 
 
-@pytest.mark.parametrize("spoil", ["empty", "name", "mask", "size"])
+@pytest.mark.parametrize("spoil", ["empty", "name", "time", "mask", "size", "torn", "levels"])
 def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path, spoil: str) -> None:
     pairs, chips = write_data_set(tmp_path, DATES)
     first = min((pairs / "images").iterdir())
@@ -88,6 +92,15 @@ def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path, spoil: str) -> No
     elif spoil == "name":
         first.rename(first.with_name("scene 1.tif"))
         said = r"not named <lake>_<start>_<id>\.tif, first scene 1"
+    elif spoil == "time":
+        first.rename(first.with_name("upper_20209999T001130_0000.tif"))
+        said = r"not named <lake>_<start>_<id>\.tif, first upper_20209999"
+    elif spoil == "torn":
+        (pairs / "masks" / first.name).write_bytes(b"half a file")
+        said = "cannot read .*masks.*remove the pair"
+    elif spoil == "levels":
+        write(first, np.ones((256, 256), np.float32))
+        said = "holds float32; pictures are grey levels"
     elif spoil == "mask":
         (pairs / "masks" / first.name).unlink()
         said = "1 images have no mask"
@@ -96,3 +109,33 @@ def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path, spoil: str) -> No
         said = "is 128 x 128 px; pairs are 256 x 256 px"
     with pytest.raises(ModelError, match=said):
         read_pairs(pairs, chips, {}, CLIP_DB)
+
+
+@pytest.mark.parametrize("spoil", ["smaller", "larger", "crs", "torn"])
+def test_a_chip_that_is_not_the_pictures_is_refused(tmp_path: Path, spoil: str) -> None:
+    pairs, chips = write_data_set(tmp_path, DATES)
+    first = min((chips / "upper").iterdir())
+    said = r"not cut as the picture, which holds data on 40 x 51 px"
+    if spoil == "smaller":
+        write(first, np.ones((30, 40), np.float32))
+    elif spoil == "larger":
+        write(first, np.ones((300, 310), np.float32))
+    elif spoil == "crs":
+        settings = {"driver": "GTiff", "height": 40, "width": 52, "count": 1, "dtype": "float32"}
+        settings["transform"] = rasterio.Affine(20, 0, 470000, 0, -20, 3090000)
+        with rasterio.open(first, "w", **settings) as file:
+            file.write(np.ones((40, 52), np.float32), 1)
+        said = r"_VV\.tif does not say where it lies \(no CRS\)"
+    else:
+        first.write_bytes(b"half a file")
+        said = r"cannot read the chip .*_VV\.tif"
+    with pytest.raises(ModelError, match=said):
+        read_pairs(pairs, chips, {}, CLIP_DB)
+
+
+def test_a_black_picture_is_a_scene_without_data(tmp_path: Path) -> None:
+    pairs, chips = write_data_set(tmp_path, DATES, lost_chips=1)
+    write(max((pairs / "images").iterdir()), np.zeros((PAIR_SIDE_PX, PAIR_SIDE_PX), np.uint8))
+    for known in (chips, None):
+        last = read_pairs(pairs, known, {}, CLIP_DB)[0][-1]
+        assert last.rebuilt and not last.valid.any() and not last.water.any()
