@@ -12,12 +12,15 @@ from pydantic import ValidationError
 
 from glaciolake.models import quiet
 from glaciolake.models.errors import ModelError
+from glaciolake.models.network import channels
 from glaciolake.models.remote import digest_in, fetch, is_address
 from glaciolake.models.spec import Engine, ModelRef, ModelSpec
 
 DEFAULT_MODEL = "lake-unet-b3-db-1"
 SPEC_KEY = "glaciolake.spec"
 ENCODER_KEY = "glaciolake.encoder"
+FED_KEY = "channels"
+"""What the graph itself says, not its metadata: channels that it is fed; missing where it takes any."""
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 
 
@@ -117,14 +120,21 @@ def read_spec(ref: ModelRef) -> ModelSpec:
             "export it with glaciolake.models.export.export"
         )
     try:
-        return ModelSpec.model_validate_json(text)
+        spec = ModelSpec.model_validate_json(text)
     except ValidationError as error:
         raise ModelError(f"{ref.path} carries a specification this version cannot read: {error}") from error
+    fed = metadata(ref).get(FED_KEY, str(channels(spec)))
+    if fed != str(channels(spec)):
+        raise ModelError(
+            f"{ref.path} holds weights of another architecture: they take {fed} channels, its specification "
+            f"{spec.name!r} says {channels(spec)}; export the network again"
+        )
+    return spec
 
 
 @lru_cache(maxsize=8)
 def metadata(ref: ModelRef) -> dict[str, str]:
-    """Metadata of an ONNX file, read with onnxruntime, which every installation has."""
+    """Metadata of an ONNX file, and `FED_KEY`, read with onnxruntime, which every installation has."""
     onnxruntime = quiet.onnxruntime()
 
     path = locate(ref)
@@ -137,4 +147,6 @@ def metadata(ref: ModelRef) -> dict[str, str]:
         raise ModelError(
             f"{path} is not a network that onnxruntime can read: {error}; export it again"
         ) from error
-    return dict(session.get_modelmeta().custom_metadata_map)
+    shape = session.get_inputs()[0].shape
+    fed = {FED_KEY: str(shape[1])} if len(shape) == 4 and isinstance(shape[1], int) else {}
+    return dict(session.get_modelmeta().custom_metadata_map) | fed

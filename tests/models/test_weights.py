@@ -142,3 +142,10 @@ def test_an_address_that_answers_with_an_error_says_so(
     monkeypatch.setattr(requests, "get", get)
     with pytest.raises(ModelError, match=r"cannot fetch the network https://host/a\.onnx: 404"):
         resolve(f"https://host/a.onnx#sha256={'ab' * 32}")
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(one_kernel(ModelSpec(name="odd"), weights=[1.0, 1.0, 1.0], bias=0.0))
+    with pytest.raises(ModelError, match=r"another architecture: they take 3 channels, .*'odd' says 2"):
+        read_spec(resolve(str(path)))
