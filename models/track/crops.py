@@ -40,7 +40,7 @@ class Seen:
     channels
         (channel, y, x), see `record.channels_of`.
     water, counts
-        (y, x), True where the label says lake, and where the loss looks.
+        (y, x), True where the label says lake and may be known, and where the loss looks.
     listed
         Outline (y, x) of the registry, 0 or 1, float32; None where it has none.
     """
@@ -53,15 +53,16 @@ class Seen:
 
 def seen_of(sample: Sample, fold: Fold, record: Record, spec: ModelSpec) -> Seen:
     """Draw up a scene of a fold's training part; of a quartered one only what may be learned."""
-    counts = sample.valid
+    water, counts = sample.water, sample.valid
     if fold.quarter is not None:
         shape = (sample.water.shape[0], sample.water.shape[1])
         counts = counts & blocks(shape, fold.quarter, test=False)
+        water = water & counts  # an event painted by the label's rest would show it to the network
     channels = channels_of(sample, record, spec)
     if fold.quarter is not None:
         rows = outline_rows()  # their pixels in the tested quarter are labels of the test
         channels[rows] = np.where(counts, channels[rows], UNKNOWN)
-    return Seen(channels, sample.water, counts, registered(sample, record))
+    return Seen(channels, water, counts, registered(sample, record))
 
 
 def draw_crops(
@@ -94,7 +95,7 @@ def _crop(
         channels, water = _forgotten(seen, random)
     date, valid = CHANNELS.index("date"), CHANNELS.index("valid")
     if random.random() < recipe.change:
-        water = _change(channels, water, random)
+        water = _change(channels, water, seen.counts, random)
     shifted = np.clip(channels[date] + random.normal(0, 0.03), 0, 1)  # calibration drifts by a decibel
     channels[date] = np.where(channels[valid] > 0, shifted, 0)
     stacked = np.concatenate([channels, water[None], seen.counts[None]]).astype(np.float32)
@@ -124,12 +125,15 @@ def _forgotten(seen: Seen, random: np.random.Generator) -> tuple[Float32, Bool]:
     return forget_place(seen.channels, told), seen.water
 
 
-def _change(channels: Float32, water: Bool, random: np.random.Generator) -> Bool:
-    """Change the lake in the channels of the date, at times in those of its neighbours; returns the lake."""
+def _change(channels: Float32, water: Bool, counts: Bool, random: np.random.Generator) -> Bool:
+    """Change the lake in the channels of the date, at times in those of its neighbours; returns the lake.
+
+    Nothing is painted, or taken to paint with, where it does not count: what lies there is not known.
+    """
     rows = [CHANNELS.index("date")]
     if random.random() < 0.5:  # images after an event show it too
         rows.append(CHANNELS.index("near"))
-    valid = channels[CHANNELS.index("valid")] > 0
+    valid = (channels[CHANNELS.index("valid")] > 0) & counts
     painted, changed = change(channels[rows], water, valid, random)
     channels[rows] = painted
     return changed

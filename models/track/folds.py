@@ -26,6 +26,8 @@ from glaciolake.models.track.train import Say, as_function, predict_track, train
 
 FORM = 8
 """Raised when the same recipe no longer makes the same network, so that older folds are not taken for it."""
+QUARTERED = 1
+"""The same for folds of ``block`` alone."""
 INNER = "inner"
 """Begins the names of files of `predict_inner`."""
 
@@ -84,7 +86,8 @@ def predict_folds(
 ) -> list[Predicted]:
     """Train on each fold's training part and predict its test part.
 
-    Labels that the audit of the training part alone holds for wrong are left out of training. In ``forward``
+    Labels that the audit of the training part alone holds for wrong are left out of training, but in
+    ``block``, whose training part has the labels of the test in other pixels. In ``forward``
     only images older than a tested date are looked at beside it, and only images older than all tested dates
     in training. Folds do not depend on the recipe's seed.
 
@@ -211,7 +214,8 @@ def learnable(train: Sequence[Sample]) -> list[Sample]:
 
 
 def _predict(fold: Fold, split: Split, trial: Trial, say: Say, *, events: bool = True) -> Predicted:
-    kept = learnable(fold.train)
+    # The audit looks at whole labels, in ``block`` those of the test too: there nothing is left out.
+    kept = learnable(fold.train) if fold.quarter is None else list(fold.train)
     learned = Fold(fold.name, kept, fold.test, fold.quarter)
     causal = split == "forward"
     first = min(one.start for one in fold.test)
@@ -254,7 +258,9 @@ def _store(path: Path, found: Predicted) -> None:
 
 def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -> str:
     """Name of a fold's predictions: what they depend on."""
-    facts = [FORM, split, fold.name, trial.recipe.model_dump(), trial.spec.model_dump(mode="json")]
+    facts: list[Any] = [FORM, split, fold.name, trial.recipe.model_dump(), trial.spec.model_dump(mode="json")]
+    if fold.quarter is not None:
+        facts.append(QUARTERED)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for one in samples:
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from glaciolake.models.data import Sample
+from glaciolake.models.data import Sample, put_centre
 from glaciolake.models.errors import ModelError
-from glaciolake.models.folds import Fold
+from glaciolake.models.folds import Fold, blocks
 from glaciolake.models.predict import water_probability
 from glaciolake.models.spec import ModelRef
 from glaciolake.models.track.folds import Trial, predict_folds
@@ -200,3 +200,17 @@ def test_what_a_fold_predicts_does_not_depend_on_its_tests_labels(tmp_path: Path
             found += [one.probabilities[i] for i in at]
     assert len(found) == 2
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_what_a_quarter_predicts_does_not_depend_on_its_labels(tmp_path: Path) -> None:
+    events = BRIEF.model_copy(update={"change": 1.0, "forget": 0.5})
+    quarter = blocks((40, 52), 0, test=True)
+    strange = [replace(one, water=one.water ^ (quarter & one.valid)) for one in DATES[:4]]
+    found = []
+    for name, samples in (("as drawn", DATES), ("strange", [*strange, *DATES[4:]])):
+        listed = {"upper": put_centre(DATES[0].water)}
+        trial = Trial(record_of(samples), events, TRACK_SPEC, tmp_path / name, listed)
+        found.append(predict_folds(samples, "block", trial)[0])
+    assert found[0].fold.quarter == 0 and quarter.any()
+    for one, other in zip(*(part.probabilities for part in found), strict=True):
+        np.testing.assert_array_equal(one, other)
