@@ -112,8 +112,11 @@ def _years(
     for name, chosen in groups_:
         wet = [i for i, one in enumerate(every.samples) if years[i] in chosen and _labelled(one)]
         clean = [i for i in wet if (every.samples[i].lake, every.samples[i].start) not in suspected]
-        for words, at in zip(labels, (wet, clean), strict=True):
-            found.append(_coverage(every, each, at, ("year", name, words)))
+        found += [
+            _coverage(every, each, at, ("year", name, words))
+            for words, at in zip(labels, (wet, clean), strict=True)
+            if at
+        ]
     return found
 
 

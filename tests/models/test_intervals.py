@@ -175,6 +175,9 @@ def test_in_forward_earlier_years_are_tested_too_each_by_what_is_older() -> None
     rows = [one for one in judge(tested, {}).coverages if one.way == "year" and one.labels == ALL]
     assert [one.scenes for one in rows] == ["2023", "2024", "2025", "2026", "2023 to 2026"]
     assert rows[-1].n == sum(one.n for one in rows[:-1])
+    doubted = {(one.lake, one.start): "wrong" for one, _ in found.earlier if one.start.year == 2023}
+    clean = [one for one in judge(tested, doubted).coverages if one.way == "year" and one.labels == CLEAN]
+    assert [one.scenes for one in clean] == ["2024", "2025", "2026", "2023 to 2026"]
 
 
 def test_block_has_no_intervals() -> None:
