@@ -36,7 +36,8 @@ def interval_factor(ref: ModelRef) -> float:
     for path in (Path(ref.path), shipped().get(Path(ref.path).stem)):
         facts = _facts(path)
         if facts.get("sha256") == ref.sha256 and CARD_KEY in facts:
-            factor = facts[CARD_KEY].get("factor")
+            about = facts[CARD_KEY]
+            factor = about.get("factor") if isinstance(about, dict) else about
             if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor > 0:
                 raise ModelError(
                     f"the card of {ref.path} gives {factor!r} as factor of its area interval, which must be "
@@ -50,5 +51,8 @@ def _facts(path: Path | None) -> dict[str, Any]:
     card = path.with_suffix(".json") if path is not None else None
     if card is None or not card.is_file():
         return {}
-    found = json.loads(card.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError:  # something else of the same name: no card
+        return {}
     return found if isinstance(found, dict) else {}

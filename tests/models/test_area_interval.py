@@ -39,3 +39,9 @@ def test_a_card_of_another_file_says_nothing(tmp_path: Path) -> None:
 def test_a_factor_that_is_none_is_refused(tmp_path: Path, factor: object) -> None:
     with pytest.raises(ModelError, match="as factor of its area interval, which must be above 0"):
         interval_factor(write_card(tmp_path, area_interval={"factor": factor}))
+
+
+def test_a_file_beside_it_that_is_no_card_says_nothing(tmp_path: Path) -> None:
+    ref = write_card(tmp_path)
+    (tmp_path / "own.json").write_text("notes, not JSON")
+    assert math.isnan(interval_factor(ref))
