@@ -13,7 +13,7 @@ import numpy as np
 
 from glaciolake.models.audit.labels import audit, wrong
 from glaciolake.models.chips import read_chips
-from glaciolake.models.data import Bool, Float32, Sample, cut_centre, pair_names, read_pair
+from glaciolake.models.data import PAIR_SIDE_PX, Bool, Float32, Sample, cut_centre, pair_names, read_pair
 from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Fold, Split
@@ -120,7 +120,7 @@ def judge_model(
     blind, drawn_from = _constants(samples, train, atlas)
     blind |= listed(registry, samples)
     learned = _learned(samples, ref)
-    notes = [f"The constants are drawn from {drawn_from}."]
+    notes = [f"The constants are drawn from {drawn_from}.", *_beyond(pairs, samples, found, spec.threshold)]
     if learned is None:
         notes.append(
             "The network does not say which scenes it learned from: some of these may be among them."
@@ -139,6 +139,24 @@ def judge_model(
         notes += _events(samples, record, ref)
     tested = Tested("pairs", samples, [found], blind, None, ["all"] * len(samples), spec.threshold, SPACING_M)
     return Verdict(tested, wrong(audit(samples)), notes)
+
+
+def _beyond(pairs: Path, samples: Sequence[Sample], found: Sequence[Float32], threshold: float) -> list[str]:
+    """Say how much labelled lake lies where there are no data, and the IoU that counts it as missed."""
+    labelled = sum(int(read_pair(pairs, name)[1].sum()) for name in pair_names(pairs))
+    both = either = 0
+    for one, share in zip(samples, found, strict=True):
+        lake = (np.nan_to_num(share, nan=-1.0) >= threshold) & one.valid
+        both += int((lake & one.water).sum())
+        either += int((lake | one.water).sum())
+    beyond = labelled - sum(int(one.water.sum()) for one in samples)
+    if not beyond:
+        return []
+    return [
+        f"{beyond} of {labelled} labelled pixels lie where the images have no data, mostly in the padding, "
+        f"and do not count; counted as missed, as over whole squares of {PAIR_SIDE_PX} px, the IoU is "
+        f"{both / (either + beyond):.4f} instead of {both / max(1, either):.4f}."
+    ]
 
 
 def _of_images(pairs: Path, samples: Sequence[Sample], ref: ModelRef) -> list[Float32]:
@@ -195,6 +213,9 @@ def judge_recipe(  # noqa: PLR0913  # on what, who, where it is kept and told, a
         tested = replace(tested, intervals=_intervals(split, per_seed[0], inner, wrong_ones))
     tested = replace(tested, constants=tested.constants | listed(registry, tested.samples))
     events = shown([counts for found in per_seed for one in found for counts in one.planted])
+    events = {
+        kind: one._replace(n=one.n // len(per_seed)) for kind, one in events.items()
+    }  # scenes, not looks
     notes = [f"**{split}**: {in_words(events)}"] if events else []
     return Verdict(tested, suspected, notes)
 
@@ -234,7 +255,14 @@ def _constants(
     """Image-blind masks by name, and where they come from."""
     if train is not None:
         known, _ = read_pairs(train, None, atlas, TRACK_SPEC.clip_db)
-        return constants(known, samples), f"the labels in {train.name}"
+        tested = {(one.lake, one.start) for one in samples}
+        others = [one for one in known if (one.lake, one.start) not in tested]
+        if not others:
+            raise ModelError(
+                f"{train} holds no scene but the tested ones; give the pairs that were learned from"
+            )
+        left_out = f", but for {len(known) - len(others)} that are tested" if len(others) < len(known) else ""
+        return constants(others, samples), f"the labels in {train.name}{left_out}"
     drawn = {key: page for key, page in atlas.items() if (page.outline >= 0).all()}
     if drawn:
         return {

@@ -71,6 +71,8 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     --split scene,forward,lake --seeds 3
     """
     _check(truth, store, pairs, split, (model, train))
+    if split is None and (seeds > 1 or intervals):
+        raise typer.BadParameter("--seeds and --intervals are of networks trained here: give --split as well")
     _check_simulated(simulated, store, split)
     if truth is not None and store is not None:
         _against_truth(truth, store, out, as_json)
@@ -131,9 +133,11 @@ def _of_splits(
 
     from glaciolake.models.folds import check_split
     from glaciolake.models.pairs_evaluation import judge_recipe, read_data
+    from glaciolake.models.skill.report import FOLDER
     from glaciolake.models.track.recipe import TrackRecipe
 
     names = [check_split(name.strip()) for name in splits]
+    FOLDER.earlier(out)  # before hours of training, not after them
     data = read_data(*folders)
     recipes = [TrackRecipe(seed=seed) for seed in range(seeds)]
     cache = out.with_name(f"{out.name}-folds")

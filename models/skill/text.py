@@ -37,8 +37,8 @@ ABOUT = {
     "acquisition may be in training",
     "block": "one quarter of every frame is left out at a time, with a strip between that nobody uses. "
     "Scenes and lakes are the same in both, pixels are not",
-    "pairs": "a folder of labelled pairs, scored by a finished model. **Whether the model has seen them in "
-    "training is not checked here**; if it has, the score leaks",
+    "pairs": "a folder of labelled pairs, scored by a finished model. **Where it has seen them in training, "
+    "the score leaks**: what it says of that itself stands among the notes",
 }
 PENALTY = 2 / (1 - LEVEL)
 READ = f"""
@@ -279,7 +279,6 @@ def _short(judged: Judged) -> str:
         )
     warned = {
         "random": "; it leaks: scenes are in training and test",
-        "pairs": "; not checked: whether the model was trained on them",
     }
     return f"{split}: {_beats(row)} the best constant ({row.best}){warned.get(split, '')}"
 

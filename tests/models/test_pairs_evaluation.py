@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from glaciolake.models.errors import ModelError
 from glaciolake.models.pairs_evaluation import judge_model
@@ -70,3 +72,34 @@ def test_a_network_of_two_bands_is_refused_where_pairs_have_one(data: tuple[Path
     two = save(ModelSpec(name="two", bands=("vv", "vh")), weights=(1.0, 1.0, 1.0))
     with pytest.raises(ModelError, match="two"):
         judge_model(data[0], two, chips=data[1])
+
+
+def test_a_tested_label_is_no_part_of_the_constants_that_are_held_against_it(
+    data: tuple[Path, Path], save: Save, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="holds no scene but the tested ones"):
+        judge_model(data[0], save(), chips=data[1], train=data[0])
+    tested, _ = write_data_set(tmp_path, [replace(DATES[0], water=sample(right_px=9).water)])
+    verdict = judge_model(tested, save(), chips=data[1], train=data[0])
+    assert "The constants are drawn from the labels in pairs, but for 1 that are tested." in verdict.notes
+    (mask,) = verdict.tested.constants["nearest in time"]
+    np.testing.assert_array_equal(mask, DATES[1].water)
+
+
+def test_labelled_lake_in_the_padding_is_told_and_what_it_costs(tmp_path: Path, save: Save) -> None:
+    pairs, chips = write_data_set(tmp_path, DATES)
+    before = judge_model(pairs, save(), chips=chips)
+    assert not any("padding" in note for note in before.notes)
+    path = min((pairs / "masks").iterdir())
+    with rasterio.open(path, "r+") as file:
+        mask = file.read(1)
+        mask[:10, :10] = 1
+        file.write(mask, 1)
+    (said,) = (note for note in judge_model(pairs, save(), chips=chips).notes if "padding" in note)
+    assert said.startswith(f"100 of {100 + sum(int(one.water.sum()) for one in DATES)} labelled pixels")
+    masks = [share >= 0.5 for share in before.tested.probabilities[0]]
+    both, either = (
+        sum(int(how(mask, one.water).sum()) for mask, one in zip(masks, DATES, strict=True))
+        for how in (np.logical_and, np.logical_or)
+    )
+    assert f"the IoU is {both / (either + 100):.4f} instead of {both / either:.4f}." in said

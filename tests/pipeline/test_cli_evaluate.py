@@ -219,3 +219,18 @@ def test_a_store_in_which_nothing_has_an_area_is_reported_all_the_same(tmp_path:
     assert "No open-water slice could be scored" in done.output
     assert "8 of them without an area" in done.output
     assert not (tmp_path / "report" / "tsho-T121-worst.png").exists()
+
+
+@pytest.mark.parametrize("words", [["--seeds", "3"], ["--intervals"]])
+def test_what_only_training_knows_is_refused_without_a_split(tmp_path: Path, words: list[str]) -> None:
+    result = invoke(["evaluate", "--pairs", str(tmp_path), *words])
+    assert result.exit_code == 2 and "--split" in result.output
+
+
+def test_a_folder_that_holds_something_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("kept")
+    # The pairs are not there: whoever looked at them first would say so.
+    words = ["evaluate", "--pairs", str(tmp_path / "none"), "--split", "scene", "--out", str(tmp_path)]
+    assert "holds something that is no earlier report" in fails_with(words, monkeypatch, capsys)
