@@ -1,4 +1,4 @@
-"""A small U-Net that looks at one date beside its track's record: half a million weights."""
+"""A small U-Net that looks at one date beside its track's record: a quarter of a million weights."""
 
 from __future__ import annotations
 
