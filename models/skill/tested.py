@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from glaciolake.models.data import Bool, Float32, Sample, drop_wrong_labels
+from glaciolake.models.data import Bool, Float32, Sample
 from glaciolake.models.errors import ModelError
 from glaciolake.models.folds import Fold, blocks
 from glaciolake.models.skill.intervals import Intervals
@@ -161,7 +161,8 @@ def joined(tested: Tested) -> Tested:
 def _constants(part: Fold) -> dict[str, list[Bool]]:
     """Constants of a fold, of the labels that its network may learn from."""
     if part.quarter is None:
-        return constants(drop_wrong_labels(part.train)[0], part.test)
+        # Of all labels: without wrong ones the best constant is worse (IoU 0.927 instead of 0.932, forward).
+        return constants(part.train, part.test)
     # Every scene is in training and test. Its label is known outside of the quarter alone, else the constant
     # would be the answer; within the quarter it is empty.
     learned = [

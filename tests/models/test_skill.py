@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from glaciolake.models.data import Bool, Sample
-from glaciolake.models.skill.scores import constants, groups, scores, skill
+from glaciolake.models.folds import Fold
+from glaciolake.models.skill.scores import SEASONAL, constants, groups, scores, skill
+from glaciolake.models.skill.tested import tested_folds as given_folds
 from tests.models.drawn import archive, flags, row_of, scene
 
 CONSTANTS = (
@@ -149,3 +151,17 @@ def test_groups_are_all_lakes_tracks_and_seasons() -> None:
         "spring": [2],
         "winter": [0],
     }
+
+
+def test_a_folds_constants_are_drawn_from_all_its_labels() -> None:
+    winter = [scene(flags("##..", "##.."), days=12 * k) for k in range(3)]
+    summer = scene(
+        flags("..##", "..##"), days=180
+    )  # no other label is like it, and no other is of its season
+    tested = scene(flags("####", "####"), days=192)
+    fold = Fold("last", [*winter, summer], [tested])
+    found = given_folds("scene", [fold], [[[np.zeros(tested.water.shape, np.float32)]]]).constants
+    np.testing.assert_array_equal(found[SEASONAL][0], summer.water)
+    assert all(
+        np.array_equal(found[name][0], masks[0]) for name, masks in constants(fold.train, [tested]).items()
+    )
