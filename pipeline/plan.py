@@ -6,7 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
 from affine import Affine
@@ -94,6 +94,15 @@ class SeriesPlan:
     n_stored: int
     withheld: dict[str, Failure] = field(default_factory=dict)
     known_empty: frozenset[str] = frozenset()
+
+    @property
+    def wants_record(self) -> bool:
+        """Whether its network wants a record that is still to be drawn: no such slice is stored yet."""
+        return bool(self.recipe.spec.record) and not self.header.record
+
+    def with_record(self, record: str) -> SeriesPlan:
+        """Settle the record that its slices are made beside."""
+        return replace(self, header=with_record(self.header, record))
 
     @property
     def is_remote(self) -> bool:
@@ -250,7 +259,7 @@ def _plan_track(
     ]
     if not passes:
         return None
-    header = _header(kept, recipe, stored)
+    header = _with_stored_record(_header(kept, recipe, stored), headers)
     check_allowed(header, headers, state.url, new_generation=config.new_generation)
     bursts = {granule.burst for granule in kept if granule.burst} | set(lake.bursts)
     broken = broken_passes((*found.refused, *odd), passes, bursts, lake.longitude_deg)
@@ -282,6 +291,21 @@ def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | 
         simulated=any(granule.simulated for granule in granules),
         settings_digest=digest(settings, recipe.ref.sha256),
     )
+
+
+def with_record(header: SeriesHeader, record: str) -> SeriesHeader:
+    """Make a record a setting of a series."""
+    settings = json.dumps(json.loads(header.settings) | {"record": digest(record)}, sort_keys=True)
+    return replace(
+        header, record=record, settings=settings, settings_digest=digest(settings, header.model_sha256)
+    )
+
+
+def _with_stored_record(header: SeriesHeader, stored: Sequence[SeriesHeader]) -> SeriesHeader:
+    """Go on with the record of the generation that is made in the same way, where there is one."""
+    known = (with_record(header, one.record) for one in stored if one.record)
+    recipes = {one.recipe for one in stored}
+    return next((one for one in known if one.recipe in recipes), header)
 
 
 def _tracks_note(config: RunConfig, lake: Lake) -> str:

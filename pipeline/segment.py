@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.spec import ModelRef
+from glaciolake.models.track.reference import Reference, probabilities_beside
 from glaciolake.pipeline.patches import Window, blend, windows
 
 Float32 = NDArray[np.float32]
@@ -44,6 +46,39 @@ def segment(images: xr.DataArray, ref: ModelRef) -> xr.DataArray:
         dask="parallelized",
         output_dtypes=[np.float32],
     )
+    return found.rename("water_probability").assign_attrs(units="1", long_name="probability of water")
+
+
+def segment_beside(
+    images: xr.DataArray,
+    starts: Sequence[datetime],
+    told: tuple[Reference, NDArray[np.bool_]],
+    *,
+    spacing_m: float,
+    ref: ModelRef,
+) -> xr.DataArray:
+    """Map a network of records over loaded slices.
+
+    Parameters
+    ----------
+    images
+        (time, channel, y, x), 0 to 1 (1), float32, NaN is no data; one channel, VV, in decibels.
+    starts
+        When each slice was sensed, UTC.
+    told
+        Record of the series, and the registry's outline (y, x), bool.
+    spacing_m
+        Side of a pixel, metres.
+    ref
+        The network.
+
+    Returns
+    -------
+    xr.DataArray
+        As of `segment`.
+    """
+    water = probabilities_beside(images.values[:, 0], starts, told, spacing_m, ref)
+    found = images.isel(channel=0, drop=True).copy(data=water)
     return found.rename("water_probability").assign_attrs(units="1", long_name="probability of water")
 
 

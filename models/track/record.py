@@ -161,7 +161,7 @@ def channels_of(
         the frame from -1 to 1, northern and western edges at -1.
     """
     height, width = sample.power.shape
-    day = 2 * math.pi * sample.start.timetuple().tm_yday / 365.25
+    season_sin, season_cos = season_of(sample.start)
     north, east = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     mean, std, low, near = _statistics(sample, record, spec)
     made: dict[str, Float32 | float] = {
@@ -173,14 +173,20 @@ def channels_of(
         "near": near,
         "outline": _outline(sample, record, math.inf),
         "season_outline": _outline(sample, record, SEASON_DAYS),
-        "season_sin": math.sin(day),
-        "season_cos": math.cos(day),
+        "season_sin": season_sin,
+        "season_cos": season_cos,
         "north": north.astype(np.float32),
         "east": east.astype(np.float32),
     }
     return np.stack(
         [np.broadcast_to(np.asarray(made[name], np.float32), (height, width)) for name in channels]
     )
+
+
+def season_of(when: datetime) -> tuple[float, float]:
+    """Sine and cosine of the day of the year, the channels ``season_sin`` and ``season_cos``."""
+    day = 2 * math.pi * when.timetuple().tm_yday / 365.25
+    return math.sin(day), math.cos(day)
 
 
 def outline_rows(channels: Sequence[Channel] = CHANNELS) -> list[int]:
@@ -259,8 +265,12 @@ def statistics_of(power: Float32, spec: ModelSpec) -> tuple[Float32, Float32, Fl
     spec
         Gives the range of decibels.
     """
-    seen = np.isfinite(power)
-    scaled, count = scale_db(power, spec), np.maximum(seen.sum(axis=0), 1)
+    return spread_of(scale_db(power, spec), np.isfinite(power))
+
+
+def spread_of(scaled: Float32, seen: Bool) -> tuple[Float32, Float32, Float32]:
+    """Do `statistics_of` on scaled images (date, y, x), 0..1 (1), that have data where `seen`."""
+    count = np.maximum(seen.sum(axis=0), 1)
     mean = np.where(seen, scaled, 0).sum(axis=0) / count
     spread = np.sqrt((np.where(seen, scaled - mean, 0) ** 2).sum(axis=0) / count)
     low = np.where(seen.any(axis=0), np.where(seen, scaled, 1).min(axis=0), 0)
