@@ -13,7 +13,6 @@ from rasterio.errors import RasterioError
 
 from glaciolake.catalog.store_layout import SeriesHeader
 from glaciolake.catalog.variables import BY_NAME, Flag
-from glaciolake.models.track.reference import Reference
 from glaciolake.pipeline.despeckle import enhanced_lee, lee
 from glaciolake.pipeline.errors import PipelineError, UnreadableGranule
 from glaciolake.pipeline.lakes import METRICS, Target, frozen_season, measure
@@ -24,8 +23,9 @@ from glaciolake.pipeline.outline import beyond_px, outline_mask
 from glaciolake.pipeline.packing import pack_db, pack_probability, pack_seconds, pack_text
 from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
-from glaciolake.pipeline.plan import Piece, Recipe
-from glaciolake.pipeline.segment import segment, segment_beside
+from glaciolake.pipeline.plan import Piece
+from glaciolake.pipeline.recipe import Recipe
+from glaciolake.pipeline.segment import segment_series
 from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
 from glaciolake.pipeline.unsure import UNSURE, area_unsure
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
@@ -156,7 +156,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     slices = None
     if ready is not None:
         recipe = piece.recipe
-        water = _water(piece, ready).where(~ready.shadow)
+        starts = [one.time for one in ready.passes]
+        water = segment_series(ready.images, starts, recipe, piece.header).where(~ready.shadow)
         target = Target(
             outline_mask(recipe.lake.outline, piece.grid),
             abs(piece.header.transform[0]),
@@ -174,19 +175,6 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
         *(piece.header.lake, piece.header.track, len(piece.passes), len(failed), seconds),
     )
     return Outcome(piece.header, slices, failed, seconds)
-
-
-def _water(piece: Piece, ready: Prepared) -> xr.DataArray:
-    """Probability of water (time, y, x), by a network of single images or of records."""
-    if not piece.recipe.spec.record:
-        return segment(ready.images, piece.recipe.ref)
-    return segment_beside(
-        ready.images,
-        [one.time for one in ready.passes],
-        (Reference.of(piece.header.record), outline_mask(piece.recipe.lake.outline, piece.grid)),
-        spacing_m=abs(piece.header.transform[0]),
-        ref=piece.recipe.ref,
-    )
 
 
 def failed_pass(piece: Piece, one: Pass, kind: str, reason: str) -> dict[str, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
-from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from glaciolake.catalog.addresses import without_secrets
@@ -22,23 +20,14 @@ from glaciolake.catalog.store import Store
 from glaciolake.catalog.store_header import SeriesHeader, check_allowed
 from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.models.spec import ModelRef, ModelSpec
-from glaciolake.pipeline.config import RunConfig, digest
+from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.grid import common_lattice, series_grid
+from glaciolake.pipeline.grid import common_lattice
 from glaciolake.pipeline.passes import Pass, group_passes
 from glaciolake.pipeline.pending import Failure, broken_passes, held_of, sort_passes
+from glaciolake.pipeline.recipe import Recipe, grid_of, header_of, with_record
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the slices of a lake are made: settings, network, lake; the same for all its pieces."""
-
-    config: RunConfig
-    ref: ModelRef
-    spec: ModelSpec
-    lake: Lake
 
 
 @dataclass(frozen=True)
@@ -155,11 +144,6 @@ class Plan:
                 yield Piece(one.header, one.pending[start : start + size], one.recipe, number)
 
 
-def grid_of(header: SeriesHeader) -> GeoBox:
-    """Grid of a series as a GeoBox."""
-    return GeoBox(header.shape, Affine(*header.transform), header.crs)
-
-
 def make_plan(
     config: RunConfig,
     lakes: Sequence[Lake],
@@ -259,7 +243,7 @@ def _plan_track(
     ]
     if not passes:
         return None
-    header = _with_stored_record(_header(kept, recipe, stored), headers)
+    header = header_of(kept, recipe, headers)
     check_allowed(header, headers, state.url, new_generation=config.new_generation)
     bursts = {granule.burst for granule in kept if granule.burst} | set(lake.bursts)
     broken = broken_passes((*found.refused, *odd), passes, bursts, lake.longitude_deg)
@@ -268,44 +252,6 @@ def _plan_track(
     return SeriesPlan(
         header, recipe, tuple(done.pending), done.stored, done.withheld, frozenset(done.known_empty)
     )
-
-
-def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | None) -> SeriesHeader:
-    lake, spec, first = recipe.lake, recipe.spec, granules[0]
-    grid = grid_of(stored) if stored else series_grid(granules, lake.aoi)
-    shaping = json.loads(recipe.config.processing)
-    shaping |= {"outline": digest(lake.outline.wkt), "elevation_m": str(lake.elevation_m)}
-    shaping |= {"model": spec.model_dump(mode="json")}
-    settings = json.dumps(shaping, sort_keys=True)
-    return SeriesHeader(
-        lake=lake.id,
-        lake_name=lake.name,
-        track=track_name(first.relative_orbit),
-        orbit_state=first.orbit_state,
-        crs=str(grid.crs),
-        transform=(grid.affine.a, 0.0, grid.affine.c, 0.0, grid.affine.e, grid.affine.f),
-        shape=(int(grid.shape[0]), int(grid.shape[1])),
-        model_name=spec.name,
-        model_sha256=recipe.ref.sha256,
-        settings=settings,
-        simulated=any(granule.simulated for granule in granules),
-        settings_digest=digest(settings, recipe.ref.sha256),
-    )
-
-
-def with_record(header: SeriesHeader, record: str) -> SeriesHeader:
-    """Make a record a setting of a series."""
-    settings = json.dumps(json.loads(header.settings) | {"record": digest(record)}, sort_keys=True)
-    return replace(
-        header, record=record, settings=settings, settings_digest=digest(settings, header.model_sha256)
-    )
-
-
-def _with_stored_record(header: SeriesHeader, stored: Sequence[SeriesHeader]) -> SeriesHeader:
-    """Go on with the record of the generation that is made in the same way, where there is one."""
-    known = (with_record(header, one.record) for one in stored if one.record)
-    recipes = {one.recipe for one in stored}
-    return next((one for one in known if one.recipe in recipes), header)
 
 
 def _tracks_note(config: RunConfig, lake: Lake) -> str:

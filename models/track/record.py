@@ -21,7 +21,7 @@ from glaciolake.catalog.orbits import scene_orbit
 from glaciolake.models.augment import scale_db
 from glaciolake.models.chips import Chip, read_chips, stamp_time
 from glaciolake.models.data import Bool, Float32, Sample, cut_centre
-from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
+from glaciolake.models.season import SEASON_DAYS, day_angle, of_pass, share_of
 from glaciolake.models.spec import ModelSpec
 
 Channel = Literal[
@@ -161,7 +161,7 @@ def channels_of(
         the frame from -1 to 1, northern and western edges at -1.
     """
     height, width = sample.power.shape
-    season_sin, season_cos = season_of(sample.start)
+    season_sin, season_cos = day_angle(sample.start)
     north, east = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     mean, std, low, near = _statistics(sample, record, spec)
     made: dict[str, Float32 | float] = {
@@ -181,12 +181,6 @@ def channels_of(
     return np.stack(
         [np.broadcast_to(np.asarray(made[name], np.float32), (height, width)) for name in channels]
     )
-
-
-def season_of(when: datetime) -> tuple[float, float]:
-    """Sine and cosine of the day of the year, the channels ``season_sin`` and ``season_cos``."""
-    day = 2 * math.pi * when.timetuple().tm_yday / 365.25
-    return math.sin(day), math.cos(day)
 
 
 def outline_rows(channels: Sequence[Channel] = CHANNELS) -> list[int]:

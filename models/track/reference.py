@@ -19,9 +19,10 @@ from scipy import ndimage
 
 from glaciolake.models.data import Bool, Float32
 from glaciolake.models.errors import ModelError
+from glaciolake.models.season import day_angle
 from glaciolake.models.spec import ModelRef, ModelSpec
 from glaciolake.models.track.model import channels_wanted, track_probabilities
-from glaciolake.models.track.record import LEAST_DATES, STD_FACTOR, UNKNOWN, Channel, season_of, spread_of
+from glaciolake.models.track.record import LEAST_DATES, STD_FACTOR, UNKNOWN, Channel, spread_of
 from glaciolake.models.weights import read_spec
 
 SPACING_M = 20.0
@@ -144,7 +145,7 @@ def probabilities_beside(
     for image, start in zip(images, starts, strict=True):
         drawn = _drawn(image, spec, spacing_m)
         known |= {"date": np.nan_to_num(drawn), "valid": np.isfinite(drawn).astype(np.float32)}
-        known["season_sin"], known["season_cos"] = season_of(start)
+        known["season_sin"], known["season_cos"] = day_angle(start)
         seen.append(
             np.stack(
                 [np.broadcast_to(np.asarray(known[name], np.float32), listed.shape) for name in channels]
