@@ -34,7 +34,7 @@ from glaciolake.models.engines import choose
 from glaciolake.models.export import load_network
 from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.config import RunConfig, load_config
-from glaciolake.pipeline.plan import grid_of
+from glaciolake.pipeline.recipe import grid_of
 from glaciolake.pipeline.run import plan_run, run, work_off
 
 Float32 = NDArray[np.float32]

@@ -17,7 +17,8 @@ from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.passes import group_passes
 from glaciolake.pipeline.pending import Held, sort_passes
-from glaciolake.pipeline.plan import Plan, Recipe, SeriesPlan
+from glaciolake.pipeline.plan import Plan, SeriesPlan
+from glaciolake.pipeline.recipe import Recipe
 
 FIRST = datetime(2016, 5, 3, 0, 11, 30, tzinfo=UTC)
 PASSES = 609

@@ -36,6 +36,9 @@ class SeriesHeader:
         Digest of everything that shapes a value: settings, outline, grid, network.
     simulated
         Whether the scenes are simulated; a series is one or the other.
+    record
+        What a network of records is told of all other dates, as text; drawn once, when a generation begins.
+        Empty for a network of single images.
     """
 
     lake: str
@@ -50,6 +53,7 @@ class SeriesHeader:
     settings: str
     settings_digest: str
     simulated: bool = False
+    record: str = ""
 
     @property
     def recipe(self) -> str:
@@ -60,6 +64,13 @@ class SeriesHeader:
     def of(cls, stored: Mapping[str, Any]) -> SeriesHeader:
         """Header out of its JSON form."""
         return cls(**{**stored, "transform": tuple(stored["transform"]), "shape": tuple(stored["shape"])})
+
+    def stored(self) -> dict[str, Any]:
+        """JSON form; without a record where there is none, so that earlier versions can read it."""
+        found = dict(self.__dict__)
+        if not self.record:
+            del found["record"]
+        return found
 
     def attributes(self) -> dict[str, Any]:
         """CF attributes of the series that readers get."""
@@ -75,7 +86,7 @@ class SeriesHeader:
             "model_sha256": self.model_sha256,
             "settings": self.settings,
             "generation": self.recipe,
-            "header": json.dumps(self.__dict__, sort_keys=True),
+            "header": json.dumps(self.stored(), sort_keys=True),
         }
 
     def coordinates(self) -> dict[str, xr.DataArray]:

@@ -56,7 +56,7 @@ def read_headers(group: zarr.Group) -> list[SeriesHeader]:
 def lay_out(root: zarr.Group, header: SeriesHeader) -> zarr.Group:
     """Create the empty group of a series."""
     group = root.create_group(f"{header.lake}/{header.track}")
-    group.attrs.update({"generations": [dict(header.__dict__)], "layout": 0})
+    group.attrs.update({"generations": [header.stored()], "layout": 0})
     lay_out_table(group)
     return group
 
@@ -64,7 +64,7 @@ def lay_out(root: zarr.Group, header: SeriesHeader) -> zarr.Group:
 def add_generation(group: zarr.Group, header: SeriesHeader) -> None:
     """Note a further generation of a series."""
     stored: Any = group.attrs["generations"]
-    group.attrs["generations"] = [*stored, dict(header.__dict__)]
+    group.attrs["generations"] = [*stored, header.stored()]
 
 
 def append_slices(group: zarr.Group, rows: Rows, pixels: xr.Dataset | None) -> None:

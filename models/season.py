@@ -54,3 +54,9 @@ def season_distance_days(one: datetime, other: datetime) -> float:
     """Days between two dates of the year, 0 to 183, whatever the years."""
     apart = abs(one.timetuple().tm_yday - other.timetuple().tm_yday)
     return min(apart, 365.25 - apart)
+
+
+def day_angle(when: datetime) -> tuple[float, float]:
+    """Sine and cosine of the day of the year, the channels ``season_sin`` and ``season_cos``."""
+    day = 2 * math.pi * when.timetuple().tm_yday / 365.25
+    return math.sin(day), math.cos(day)

@@ -23,8 +23,9 @@ from glaciolake.pipeline.outline import beyond_px, outline_mask
 from glaciolake.pipeline.packing import pack_db, pack_probability, pack_seconds, pack_text
 from glaciolake.pipeline.passes import Pass
 from glaciolake.pipeline.pending import failure, slice_version
-from glaciolake.pipeline.plan import Piece, Recipe
-from glaciolake.pipeline.segment import segment
+from glaciolake.pipeline.plan import Piece
+from glaciolake.pipeline.recipe import Recipe
+from glaciolake.pipeline.segment import segment_series
 from glaciolake.pipeline.state_levels import BANDS, surface_levels, zones_of
 from glaciolake.pipeline.unsure import UNSURE, area_unsure
 from glaciolake.pipeline.waterbodies import WITHIN, within_outline
@@ -155,7 +156,8 @@ def finish(piece: Piece, prepared: tuple[Prepared | None, Failures, float]) -> O
     slices = None
     if ready is not None:
         recipe = piece.recipe
-        water = segment(ready.images, recipe.ref).where(~ready.shadow)
+        starts = [one.time for one in ready.passes]
+        water = segment_series(ready.images, starts, recipe, piece.header).where(~ready.shadow)
         target = Target(
             outline_mask(recipe.lake.outline, piece.grid),
             abs(piece.header.transform[0]),

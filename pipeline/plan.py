@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
-from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from glaciolake.catalog.addresses import without_secrets
@@ -22,23 +20,14 @@ from glaciolake.catalog.store import Store
 from glaciolake.catalog.store_header import SeriesHeader, check_allowed
 from glaciolake.catalog.store_snapshot import Snapshot
 from glaciolake.models.spec import ModelRef, ModelSpec
-from glaciolake.pipeline.config import RunConfig, digest
+from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.errors import PipelineError
-from glaciolake.pipeline.grid import common_lattice, series_grid
+from glaciolake.pipeline.grid import common_lattice
 from glaciolake.pipeline.passes import Pass, group_passes
 from glaciolake.pipeline.pending import Failure, broken_passes, held_of, sort_passes
+from glaciolake.pipeline.recipe import Recipe, grid_of, header_of, with_record
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the slices of a lake are made: settings, network, lake; the same for all its pieces."""
-
-    config: RunConfig
-    ref: ModelRef
-    spec: ModelSpec
-    lake: Lake
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,15 @@ class SeriesPlan:
     known_empty: frozenset[str] = frozenset()
 
     @property
+    def wants_record(self) -> bool:
+        """Whether its network wants a record that is still to be drawn: no such slice is stored yet."""
+        return bool(self.recipe.spec.record) and not self.header.record
+
+    def with_record(self, record: str) -> SeriesPlan:
+        """Settle the record that its slices are made beside."""
+        return replace(self, header=with_record(self.header, record))
+
+    @property
     def is_remote(self) -> bool:
         """Whether any scene is to be fetched over the network."""
         return any("://" in href and not href.startswith("file:") for href in self._hrefs())
@@ -144,11 +142,6 @@ class Plan:
             size = one.recipe.config.slices_per_piece
             for number, start in enumerate(range(0, len(one.pending), size)):
                 yield Piece(one.header, one.pending[start : start + size], one.recipe, number)
-
-
-def grid_of(header: SeriesHeader) -> GeoBox:
-    """Grid of a series as a GeoBox."""
-    return GeoBox(header.shape, Affine(*header.transform), header.crs)
 
 
 def make_plan(
@@ -250,7 +243,7 @@ def _plan_track(
     ]
     if not passes:
         return None
-    header = _header(kept, recipe, stored)
+    header = header_of(kept, recipe, headers)
     check_allowed(header, headers, state.url, new_generation=config.new_generation)
     bursts = {granule.burst for granule in kept if granule.burst} | set(lake.bursts)
     broken = broken_passes((*found.refused, *odd), passes, bursts, lake.longitude_deg)
@@ -258,29 +251,6 @@ def _plan_track(
     logger.info("planned series=%s/%s pending=%d stored=%d", lake.id, track, len(done.pending), done.stored)
     return SeriesPlan(
         header, recipe, tuple(done.pending), done.stored, done.withheld, frozenset(done.known_empty)
-    )
-
-
-def _header(granules: Sequence[Granule], recipe: Recipe, stored: SeriesHeader | None) -> SeriesHeader:
-    lake, spec, first = recipe.lake, recipe.spec, granules[0]
-    grid = grid_of(stored) if stored else series_grid(granules, lake.aoi)
-    shaping = json.loads(recipe.config.processing)
-    shaping |= {"outline": digest(lake.outline.wkt), "elevation_m": str(lake.elevation_m)}
-    shaping |= {"model": spec.model_dump(mode="json")}
-    settings = json.dumps(shaping, sort_keys=True)
-    return SeriesHeader(
-        lake=lake.id,
-        lake_name=lake.name,
-        track=track_name(first.relative_orbit),
-        orbit_state=first.orbit_state,
-        crs=str(grid.crs),
-        transform=(grid.affine.a, 0.0, grid.affine.c, 0.0, grid.affine.e, grid.affine.f),
-        shape=(int(grid.shape[0]), int(grid.shape[1])),
-        model_name=spec.name,
-        model_sha256=recipe.ref.sha256,
-        settings=settings,
-        simulated=any(granule.simulated for granule in granules),
-        settings_digest=digest(settings, recipe.ref.sha256),
     )
 
 

@@ -32,6 +32,7 @@ from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.errors import LoginRefused, PipelineError
 from glaciolake.pipeline.piece import Outcome, failed_pass, finish, prepare, process
 from glaciolake.pipeline.plan import Piece, Plan, SeriesPlan, make_plan
+from glaciolake.pipeline.record import settle_records, unsettled
 from glaciolake.pipeline.refusals import Refusals
 from glaciolake.pipeline.shards import shard_of
 
@@ -135,9 +136,26 @@ def _begin(config: RunConfig) -> tuple[Store, Plan, Summary]:
         )
         for name, entry in one.withheld.items():
             summary.failed[f"{header.lake}/{header.track}/{name}"] = entry["reason"]
-        if one.withheld:
-            store.commit(Batch(header, None, one.withheld, new_generation=config.new_generation))
+        if not one.wants_record:
+            _commit_withheld(store, one)
     return store, plan, summary
+
+
+def _commit_withheld(store: Store, one: SeriesPlan) -> None:
+    if one.withheld:
+        new = one.recipe.config.new_generation
+        store.commit(Batch(one.header, None, one.withheld, new_generation=new))
+
+
+def _settle(client: Client, plan: Plan, store: Store, summary: Summary) -> Plan:
+    """Draw the records that are wanted; series without one stay as they are, and are told as failed."""
+    settled, reasons = settle_records(client, plan)
+    summary.failed.update(unsettled(plan, reasons))
+    for before, after, count in zip(plan.series, settled.series, summary.counts, strict=True):
+        count.n_failed += len(before.pending) - len(after.pending)
+        if before.wants_record and not after.wants_record:
+            _commit_withheld(store, after)
+    return settled
 
 
 class _Work(NamedTuple):
@@ -170,11 +188,13 @@ def _settled(config: RunConfig) -> _Work:
 
 
 def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: Progress) -> None:
+    total = plan.n_pending
+    plan = _settle(client, plan, store, summary)
     series = {
         (one.header.lake, one.header.track): (one, count, SeriesWriter(store, one))
         for one, count in zip(plan.series, summary.counts, strict=True)
     }
-    done, refusals = 0, Refusals()
+    done, refusals = total - plan.n_pending, Refusals()
     try:
         for piece, outcome in outcomes(client, plan):
             one, count, writer = series[outcome.header.lake, outcome.header.track]
@@ -183,7 +203,7 @@ def _work(client: Client, plan: Plan, store: Store, summary: Summary, progress: 
             refusals.note(outcome)
             count.n_new += len(piece.passes) - len(outcome.failed)
             done += len(piece.passes)
-            progress(done, plan.n_pending)
+            progress(done, total)
     except (ClusterError, LoginRefused):
         for _, _, writer in series.values():
             writer.flush()  # what has come back is not done again

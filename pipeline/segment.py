@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from glaciolake.catalog.store_header import SeriesHeader
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.spec import ModelRef
+from glaciolake.models.track.reference import Reference, probabilities_beside
+from glaciolake.pipeline.outline import outline_mask
 from glaciolake.pipeline.patches import Window, blend, windows
+from glaciolake.pipeline.recipe import Recipe, grid_of
 
 Float32 = NDArray[np.float32]
 
@@ -44,6 +49,35 @@ def segment(images: xr.DataArray, ref: ModelRef) -> xr.DataArray:
         dask="parallelized",
         output_dtypes=[np.float32],
     )
+    return found.rename("water_probability").assign_attrs(units="1", long_name="probability of water")
+
+
+def segment_series(
+    images: xr.DataArray, starts: Sequence[datetime], recipe: Recipe, header: SeriesHeader
+) -> xr.DataArray:
+    """Map the network of a series over loaded slices, beside the series' record where it wants one.
+
+    Parameters
+    ----------
+    images
+        (time, channel, y, x), 0 to 1 (1), float32, NaN is no data.
+    starts
+        When each slice was sensed, UTC.
+    recipe
+        Network and outline.
+    header
+        Grid and record.
+
+    Returns
+    -------
+    xr.DataArray
+        As of `segment`.
+    """
+    if not recipe.spec.record:
+        return segment(images, recipe.ref)
+    told = Reference.of(header.record), outline_mask(recipe.lake.outline, grid_of(header))
+    water = probabilities_beside(images.values[:, 0], starts, told, abs(header.transform[0]), recipe.ref)
+    found = images.isel(channel=0, drop=True).copy(data=water)
     return found.rename("water_probability").assign_attrs(units="1", long_name="probability of water")
 
 

@@ -20,7 +20,7 @@ from shapely import unary_union
 from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.polygon import orient
 
-from glaciolake.catalog.variables import Flag, Surface
+from glaciolake.catalog.variables import Flag, LakeState, Surface
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.files import write_whole
 
@@ -34,7 +34,12 @@ NUMBERS = (
     "valid_fraction",
     "shadow_fraction",
 )
-COLUMNS = ("lake", "track", "orbit_state", "time", *NUMBERS, "flags", "pass_id", "version", "granules")
+CORRECTED = ("area_corrected_m2", "area_lower_90_m2", "area_upper_90_m2")
+"""Area of the whole lake, told from the whole series, and its 90 % bounds: comparable between tracks."""
+COLUMNS = (
+    *("lake", "track", "orbit_state", "time", *NUMBERS, "flags"),
+    *("state", *CORRECTED, "pass_id", "version", "granules"),
+)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 NOT_OPEN_WATER = Flag.INCOMPLETE | Flag.FROZEN_SEASON
 """States that come and go: such a slice says little about the lake's size. A shore behind terrain is so at
@@ -62,8 +67,9 @@ def area_table(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns `COLUMNS`, sorted by (track, time). ``time`` is UTC; areas are m2, float64, NaN where no area
-        was measured; fractions are 0 to 1; ``flags`` are words joined by a space, "" for an unflagged slice.
-        Tracks stay apart: rows of two tracks are not comparable.
+        was measured; fractions are 0 to 1; ``flags`` are words joined by a space, "" for an unflagged slice;
+        ``state`` is a word. States and corrected areas are "" and NaN in a series from before they were told.
+        Tracks stay apart: rows of two tracks are not comparable, but by `CORRECTED`.
     """
     rows = [_rows_of(track, datasets[track]) for track in sorted(datasets)]
     if not rows:
@@ -81,10 +87,24 @@ def _rows_of(track: str, series: xr.Dataset) -> pd.DataFrame:
             "time": pd.to_datetime(series["time"].values, utc=True),
             **{name: series[name].values.astype("float64") for name in NUMBERS},
             "flags": [flag_words(value) for value in series["flags"].values],
+            "state": _state_words(series),
+            **{name: _areas(series, name) for name in CORRECTED},
             **texts,
         }
     )
     return table.sort_values("time", kind="stable", ignore_index=True)[list(COLUMNS)]
+
+
+def _state_words(series: xr.Dataset) -> list[str]:
+    if "state" not in series:
+        return [""] * series.sizes["time"]
+    return [LakeState(int(code)).name.lower() for code in series["state"].values]
+
+
+def _areas(series: xr.Dataset, name: str) -> NDArray[np.float64]:
+    if name not in series:
+        return np.full(series.sizes["time"], np.nan)
+    return series[name].values.astype("float64")
 
 
 def texts_of(series: xr.Dataset, name: str) -> list[str]:
@@ -147,7 +167,9 @@ def write_series(
 def _for_people(table: pd.DataFrame) -> pd.DataFrame:
     """Give times as ISO text, and fractions without the noise digits that float32 leaves behind."""
     fractions = {name: table[name].astype("float64").round(6) for name in NUMBERS if "fraction" in name}
-    areas = {name: table[name].astype("float64").round(1) for name in NUMBERS if "area" in name}
+    areas = {
+        name: table[name].astype("float64").round(1) for name in (*NUMBERS, *CORRECTED) if "area" in name
+    }
     times = [time.strftime(TIME_FORMAT) for time in pd.to_datetime(table["time"], utc=True)]
     return table.assign(time=times, **fractions, **areas)
 

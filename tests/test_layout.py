@@ -23,7 +23,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"catalog"},
     "pipeline": {"catalog", "models", "cluster"},
 }
-CLUSTER_IS_SEEN_BY = {"__main__.py", "cli_cluster.py", "cli_run.py", "cli_simulate.py", "config.py", "run.py"}
+CLUSTER_IS_SEEN_BY = {
+    "__main__.py",
+    "cli_cluster.py",
+    "cli_run.py",
+    "cli_simulate.py",
+    "config.py",
+    "record.py",
+    "run.py",
+}
 NEEDS_TORCH = {"glaciolake.models.train", "glaciolake.models.export", "glaciolake.models.network"}
 SKIPPED_FOLDERS = {"build", "dist", "demo", "runs", "glaciolake.egg-info", "__pycache__"}
 NO_TEXT = {".onnx", ".png", ".tif", ".npz", ".gz", ".parquet", ".pt", ".safetensors"}

@@ -85,7 +85,7 @@ def sites_of(n_sites: int) -> tuple[Site, ...]:
     named = tuple(SITES.values())
     free = [number for number in range(1, len(PLACES) + 1) if _far_from(named, PLACES[number - 1])]
     if not 1 <= n_sites <= len(named) + len(free):
-        raise ValueError(f"{n_sites} lakes cannot be simulated; give 1 to {len(named) + len(free)}")
+        raise ValueError(f"{n_sites} sites cannot be simulated; give 1 to {len(named) + len(free)}")
     further = free[: max(0, n_sites - len(named))]
     return named[:n_sites] + tuple(site_of_number(number) for number in further)
 

@@ -178,7 +178,7 @@ def track_probability(samples: Sequence[Sample], record: Record, ref: ModelRef) 
         outline of the registry, where there is one.
     """
     spec = read_spec(ref)
-    seen = [channels_of(one, record, spec, channels=_channels(spec)) for one in samples]
+    seen = [channels_of(one, record, spec, channels=channels_wanted(spec)) for one in samples]
     shares = track_probabilities(seen, ref)
     return [
         np.where(one.valid, own_lake(share, record.outline_of(one), spec.threshold), np.float32(np.nan))
@@ -190,7 +190,7 @@ def track_probabilities(seen: Sequence[Float32], ref: ModelRef) -> list[Float32]
     """Calibrated probability of water (y, x), 0..1 (1), from channels (channel, y, x) of any sizes."""
     spec = read_spec(ref)
     padding = np.zeros(len(spec.record), np.float32)
-    padding[outline_rows(_channels(spec))] = UNKNOWN
+    padding[outline_rows(channels_wanted(spec))] = UNKNOWN
     factor, offset = json.loads(metadata(ref).get(LOGIT_KEY, "[1.0, 0.0]"))
     shares = in_batches(
         seen, network_of(ref), stride_px=spec.stride_px, padding=padding, batch_px=batch_px(ref)
@@ -200,7 +200,7 @@ def track_probabilities(seen: Sequence[Float32], ref: ModelRef) -> list[Float32]
 
 def track_function(ref: ModelRef) -> Callable[[Float32], Float32]:
     """Load a track network: from channels (channel, y, x) to the probability of water (y, x), 0..1 (1)."""
-    _channels(read_spec(ref))
+    channels_wanted(read_spec(ref))
     return lambda seen: track_probabilities([seen], ref)[0]
 
 
@@ -213,7 +213,8 @@ def calibrated(share: Float32, factor: float, offset: float) -> Float32:
     return np.asarray(1 / (1 + np.exp(-moved)), np.float32)
 
 
-def _channels(spec: ModelSpec) -> tuple[Channel, ...]:
+def channels_wanted(spec: ModelSpec) -> tuple[Channel, ...]:
+    """Channels that a network of records looks at, in order; a `ModelError` where one is not known here."""
     unknown = [name for name in spec.record if name not in CHANNELS]
     if unknown or not spec.record:
         raise ModelError(

@@ -21,7 +21,7 @@ from glaciolake.catalog.orbits import scene_orbit
 from glaciolake.models.augment import scale_db
 from glaciolake.models.chips import Chip, read_chips, stamp_time
 from glaciolake.models.data import Bool, Float32, Sample, cut_centre
-from glaciolake.models.season import SEASON_DAYS, of_pass, share_of
+from glaciolake.models.season import SEASON_DAYS, day_angle, of_pass, share_of
 from glaciolake.models.spec import ModelSpec
 
 Channel = Literal[
@@ -161,7 +161,7 @@ def channels_of(
         the frame from -1 to 1, northern and western edges at -1.
     """
     height, width = sample.power.shape
-    day = 2 * math.pi * sample.start.timetuple().tm_yday / 365.25
+    season_sin, season_cos = day_angle(sample.start)
     north, east = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     mean, std, low, near = _statistics(sample, record, spec)
     made: dict[str, Float32 | float] = {
@@ -173,8 +173,8 @@ def channels_of(
         "near": near,
         "outline": _outline(sample, record, math.inf),
         "season_outline": _outline(sample, record, SEASON_DAYS),
-        "season_sin": math.sin(day),
-        "season_cos": math.cos(day),
+        "season_sin": season_sin,
+        "season_cos": season_cos,
         "north": north.astype(np.float32),
         "east": east.astype(np.float32),
     }
@@ -259,8 +259,12 @@ def statistics_of(power: Float32, spec: ModelSpec) -> tuple[Float32, Float32, Fl
     spec
         Gives the range of decibels.
     """
-    seen = np.isfinite(power)
-    scaled, count = scale_db(power, spec), np.maximum(seen.sum(axis=0), 1)
+    return spread_of(scale_db(power, spec), np.isfinite(power))
+
+
+def spread_of(scaled: Float32, seen: Bool) -> tuple[Float32, Float32, Float32]:
+    """Do `statistics_of` on scaled images (date, y, x), 0..1 (1), that have data where `seen`."""
+    count = np.maximum(seen.sum(axis=0), 1)
     mean = np.where(seen, scaled, 0).sum(axis=0) / count
     spread = np.sqrt((np.where(seen, scaled - mean, 0) ** 2).sum(axis=0) / count)
     low = np.where(seen.any(axis=0), np.where(seen, scaled, 1).min(axis=0), 0)

@@ -36,17 +36,14 @@ from glaciolake.models.placing import LONGITUDE_LATITUDE, Grid
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.crops import Seen, seen_of
 from glaciolake.models.track.record import Images, Key, Record
+from glaciolake.models.track.reference import FILLED_DB, SPACING_M
 
-CHIP_SPACING_M = 20.0
-"""Pixels of the chips that networks learn from; simulated scenes have 30 m and are drawn out."""
 FINE = 3
 """A shore is drawn on pixels so many times finer; a pixel is lake from half of them on."""
 PER_TRACK = 14
 """Labelled dates taken of each lake and track: more are alike."""
 APART_DEG = 0.02
 """Two kilometres: a simulated site that is nearer to a labelled lake stands for it and is left out."""
-FILLED_DB = -10.0
-"""Stands for no data while a frame is drawn out; pixels that touch it are no data again."""
 NAME = "simulated/"
 
 
@@ -160,7 +157,7 @@ class _Scenes:
         self.series, self.truth, self.lake = series.load(), truth, lake
         self.track, self.direction = header.track, header.orbit_state
         self.grid = Grid(header.crs, Affine(*header.transform), header.shape)
-        self.zoom = abs(self.grid.transform.a) / CHIP_SPACING_M
+        self.zoom = abs(self.grid.transform.a) / SPACING_M
         self.starts = [_utc(moment) for moment in series["time"].values]
 
     def frame(self, shore: BaseGeometry) -> Float32:

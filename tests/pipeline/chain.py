@@ -14,6 +14,7 @@ from pyproj import Transformer
 
 from glaciolake.catalog.granule import Granule
 from glaciolake.models.spec import ModelSpec
+from glaciolake.models.track.record import CHANNELS
 from glaciolake.models.weights import SPEC_KEY
 from tests.pipeline.scenes import CRS, ORIGIN_M, SPACING_M, power, write_granule
 
@@ -28,12 +29,24 @@ BETWEEN_DB = -15.0
 
 def write_network(path: Path) -> Path:
     """Export a network that calls dark pixels water: sigmoid of a line through one threshold."""
-    spec = ModelSpec(name="dark-is-water")
+    return _write(path, ModelSpec(name="dark-is-water"), {0: 1.0})
+
+
+def write_record_network(path: Path) -> Path:
+    """Export one that looks at the date and, half as much, at the darkest of its record."""
+    spec = ModelSpec(name="dark-beside-record", validity_channel=False, record=CHANNELS, stride_px=16)
+    return _write(path, spec, {CHANNELS.index("date"): 0.7, CHANNELS.index("min"): 0.3})
+
+
+def _write(path: Path, spec: ModelSpec, weights: dict[int, float]) -> Path:
     low, high = spec.clip_db
     level = (BETWEEN_DB - low) / (high - low)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 2, "y", "x"])
+    n_channels = len(spec.record) or 2
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", n_channels, "y", "x"])
     water = helper.make_tensor_value_info("water", TensorProto.FLOAT, ["n", 1, "y", "x"])
-    weight = np.array([-60.0, 0.0], np.float32).reshape(1, 2, 1, 1)
+    weight = np.zeros((1, n_channels, 1, 1), np.float32)
+    for channel, share in weights.items():
+        weight[0, channel] = -60.0 * share
     constants = [
         onnx.numpy_helper.from_array(weight, "weight"),
         onnx.numpy_helper.from_array(np.array([60.0 * level], np.float32), "bias"),

@@ -19,7 +19,8 @@ from glaciolake.pipeline.grid import series_grid
 from glaciolake.pipeline.packing import pack_db, pack_probability
 from glaciolake.pipeline.passes import group_passes
 from glaciolake.pipeline.piece import process
-from glaciolake.pipeline.plan import Piece, Recipe
+from glaciolake.pipeline.plan import Piece
+from glaciolake.pipeline.recipe import Recipe
 from tests.pipeline.chain import FIRST, SHAPE, lake_power, lake_px, write_dates, write_network, write_registry
 from tests.pipeline.scenes import write_granule
 

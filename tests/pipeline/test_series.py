@@ -13,7 +13,7 @@ import xarray as xr
 from pyproj import Geod
 from shapely.geometry import shape
 
-from glaciolake.catalog.variables import Flag, Surface
+from glaciolake.catalog.variables import Flag, LakeState, Surface
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.series import COLUMNS, area_table, flag_words, outlines, write_series
 from tests.pipeline.lake_series import days_of, lake_series
@@ -46,6 +46,16 @@ def test_table_has_a_row_a_slice_and_keeps_tracks_apart(tracks: dict[str, xr.Dat
 def test_table_is_sorted_by_time_whatever_the_order_in_the_dataset(tracks: dict[str, xr.Dataset]) -> None:
     backwards = {track: series.isel(time=slice(None, None, -1)) for track, series in tracks.items()}
     pd.testing.assert_frame_equal(area_table(tracks), area_table(backwards))
+
+
+def test_state_and_corrected_area_are_told_where_the_series_has_them(tracks: dict[str, xr.Dataset]) -> None:
+    series = tracks["T085"]
+    assert set(area_table({"T085": series})["state"]) == {""}
+    states = np.array([*LakeState][: series.sizes["time"]], "uint8")
+    told = series.assign(state=("time", states), area_corrected_m2=("time", np.full(len(states), 7e5)))
+    table = area_table({"T085": told})
+    assert list(table["state"]) == [state.name.lower() for state in LakeState][: len(table)]
+    assert (table["area_corrected_m2"] == 7e5).all() and table["area_lower_90_m2"].isna().all()
 
 
 def test_table_of_no_tracks_is_empty_and_has_its_columns() -> None:
