@@ -3,8 +3,8 @@
 A track finds the share of the reference outline that terrain leaves it. Where slices come with a mask of
 layover and shadow, that says how much was hidden; where they do not, the record of the track itself says it:
 what it usually finds of the outline in open water, against what a track finds that sees all of it. Nothing of
-another track is looked at, and of its own record only what is older; later slices have a say only in whether an
-older one was of open water. Figures: docs/design/areas.md.
+another track is looked at, and of its own record only what is older; later slices have a say only in
+whether an older one was of open water. Figures: docs/design/areas.md.
 """
 
 from __future__ import annotations
