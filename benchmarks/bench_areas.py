@@ -34,7 +34,7 @@ from glaciolake.models.weights import read_spec, resolve
 from glaciolake.pipeline.comparable import COMPARABLE, comparable
 from glaciolake.pipeline.plot_style import INK, MUTED, TRACK_COLOUR
 
-MODEL = "lake-track-1"
+MODEL = "lake-track-2"
 PIXEL_M2 = 400.0
 OPEN_MONTHS = range(6, 12)
 LEAST_DATA = 0.3

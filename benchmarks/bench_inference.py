@@ -39,7 +39,7 @@ Run = Callable[[], object]
 
 SIDE_PX = 256
 SIZES_PX = ((64, 111), (53, 57), (137, 149), (211, 166), (135, 144))
-NETWORKS = ("lake-unet-b3-db-1", "lake-track-1")
+NETWORKS = ("lake-unet-b3-db-1", "lake-track-2")
 PEERS = {
     "torch, eager, float32": ("torch", False),
     "torch, bfloat16, channels last": ("torch", True),

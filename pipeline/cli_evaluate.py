@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from glaciolake.models.track.simulated import SimulatedSource
     from glaciolake.pipeline.score_words import Evaluation
 
-TRACK_MODEL = "lake-track-1"
+TRACK_MODEL = "lake-track-2"
 """Scored where no model is named: the network that looks at a date beside its track's record."""
 
 Truth = Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from glaciolake.models.skill.scores import SEASONAL, skill
+from glaciolake.models.skill.scores import LISTED, SEASONAL, skill
 
 PER_PASS = "constant per lake and pass"
 _CARD = """# {name}
@@ -20,13 +20,14 @@ also in `{name}.json`.
 ## Use
 
 For area series of lakes that it knows, one series per relative orbit, looked at by a person. It knows
-{lakes}. Of another lake it sees the images alone: expect what the split `lake` below says. Not for
-warnings without a person, nor for images of another processing without a test: it has learned from HyP3
-RTC at 20 m only.
+{lakes}. Of another lake it is told the outline
+that a registry has: expect what the split `lake` below says. Not for warnings without a person, nor for
+images of another processing without a test: it has learned from HyP3 RTC at 20 m only.
 
 `glaciolake evaluate --pairs FOLDER --raw CHIPS --model {name}` runs it; the file holds the record of
-the lakes it knows, so that one image is enough. The chain of the store does not run it yet: it feeds
-single images.
+the lakes it knows, so that one image is enough. `glaciolake run --model {name}` runs it in the chain,
+where every lake is one without labels: told the registry's outline, beside a record drawn from up to 24
+passes when the series begins.
 
 Input: {channels}; linear power as {low:g} to {high:g} dB, mapped to 0..1; sides are multiples of
 {stride} px. Output: probability of lake; a pixel is lake from {threshold:g}.
@@ -40,6 +41,7 @@ Input: {channels}; linear power as {low:g} to {high:g} dB, mapped to 0..1; sides
   processed by ASF with HyP3.
 * {pairs} pairs. {n_left_out} masks that the label audit holds for wrong were left out: {left_out}.
 * For {rebuilt} dates the radar chip is not published; power was rebuilt from the equalised picture.
+{unknown}
 * {change:.0%} of the training crops show an event that never was: the lake drains in part or
   altogether, or grows. Without them networks repeat the outline they are told and miss a lake that is
   gone.
@@ -50,7 +52,8 @@ Of networks of the same recipe, **one, not {members}**, on scenes they have not 
 itself has learned from all {n_learned} scenes, so these tell nothing new when it is scored on them.
 Pixels that have data, pooled; "clean" leaves out the suspected labels. In brackets two constants that
 never look at the radar: the majority mask of lake and pass, and the same for the season, which is the
-best there is. Skill is the share of a constant's error that the network removes, against either.
+best there is; where nothing is known of the lake or the corner, the registry's outline. Skill is the
+share of a constant's error that the network removes, against each of them.
 
 {table}
 
@@ -100,6 +103,7 @@ def card_text(facts: Mapping[str, Any]) -> str:
         left_out=_wrapped(", ".join(left_out)),
         rebuilt=labels["rebuilt_chips"],
         change=training["change"],
+        unknown=_unknown(training, facts.get("simulated", {})),
         n_learned=labels["pairs"] - len(left_out),
         table=_table(rows),
         lake_words=_lakes(facts["scores"]),
@@ -110,18 +114,19 @@ def card_text(facts: Mapping[str, Any]) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| split | labels | scenes | IoU (pass, season) | skill | area error | anomaly r | ECE |",
+        "| split | labels | scenes | IoU (constants) | skill | area error | anomaly r | ECE |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        blind = [row["constants"].get(name) for name in (PER_PASS, SEASONAL)]
-        # Beside nothing there is no skill: of lakes and corners without labels the constants are empty.
-        skills = " / ".join(f"{skill(row['iou'], one):.2f}" if one else "-" for one in blind)
+        told = row["constants"]
+        known = [told[name] for name in (PER_PASS, SEASONAL) if told.get(name)] or [told[LISTED]]
+        skills = " / ".join(f"{skill(row['iou'], one):.2f}" for one in known)
+        blind = ", ".join(f"{one:.3f}" for one in known)
         error = row["calibration_error"]["all pixels"]
         correlation = row["anomaly_correlation"]
         lines.append(
-            f"| {row['split']} | {row['labels']} | {row['n']} | {row['iou']:.3f} ({blind[0]:.3f}, "
-            f"{blind[1]:.3f}) | {skills} | {row['area_error_percent']:.1f} % | "
+            f"| {row['split']} | {row['labels']} | {row['n']} | {row['iou']:.3f} "
+            f"({blind}) | {skills} | {row['area_error_percent']:.1f} % | "
             f"{'-' if correlation is None else f'{correlation:.2f}'} | {error:.3f} |"
         )
     return "\n".join(lines)
@@ -136,8 +141,22 @@ def _lakes(rows: list[dict[str, Any]]) -> str:
         return "No lake was left out."
     words = ", ".join(f"{row['scenes']} {row['iou']:.3f}" for row in found)
     mean = sum(row["iou"] for row in found) / len(found)
-    told = "A lake that is left out has no constant: nothing is known of it. Clean labels: "
-    return fill(f"{told}{words}; mean {mean:.3f}.", 108)
+    return fill(f"Lakes left out, clean labels: {words}; mean {mean:.3f}.", 108)
+
+
+def _unknown(training: Mapping[str, Any], simulated: Mapping[str, int]) -> str:
+    """Item on the crops of lakes without labels, simulated ones among them."""
+    text = (
+        f"* {training['forget']:.0%} of the training crops are as of a lake without labels, most of them "
+        "told its outline in the registry, which was fitted to no label."
+    )
+    if simulated.get("scenes"):
+        text += (
+            f" {training['simulated']:.0%} of these show lakes of the simulated archive "
+            f"({simulated['scenes']} scenes of {simulated['lakes']}), whose levels of backscatter were "
+            "measured on the chips of all five sites."
+        )
+    return _wrapped(text)
 
 
 def _intervals(about: Mapping[str, Any] | None) -> str:

@@ -100,7 +100,7 @@ def train_plan(
     path = plan.out / f"{plan.name}.onnx"
     learned = [(one.lake, one.start) for one in kept]
     save_track_model(networks, spec, path, memory=Memory(atlas, learned))
-    facts = _facts(plan, spec, path, samples, doubted)
+    facts = _facts(plan, spec, path, samples, doubted) | {"simulated": beside.counts()}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     logger.info("trained %s members=%d scenes=%d wrong=%d", path, plan.members, len(kept), len(doubted))
     return path

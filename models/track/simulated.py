@@ -88,6 +88,10 @@ class Simulated:
             self._seen[name] = by_key
         return self._seen[name]
 
+    def counts(self) -> dict[str, int]:
+        """Count labelled scenes and lakes."""
+        return {"scenes": len(self.samples), "lakes": len({one.lake for one in self.samples})}
+
     @property
     def digest(self) -> str:
         """What distinguishes it, as text."""

@@ -96,8 +96,8 @@ def test_engines_draw_what_the_track_network_draws(engine: Engine) -> None:
     package = engine.partition("-")[0]
     pytest.importorskip(package, reason=f"install glaciolake[{package}] to run it")
     seen = remembered()
-    one = track_probabilities(seen, resolve("lake-track-1", engine="onnxruntime"))
-    other = track_probabilities(seen, resolve("lake-track-1", engine=engine))
+    one = track_probabilities(seen, resolve("lake-track-2", engine="onnxruntime"))
+    other = track_probabilities(seen, resolve("lake-track-2", engine=engine))
     lake = sum(int((a >= 0.5).sum()) for a in one)
     differ = sum(int(((a >= 0.5) != (b >= 0.5)).sum()) for a, b in zip(one, other, strict=True))
     assert lake > 10000
@@ -106,7 +106,7 @@ def test_engines_draw_what_the_track_network_draws(engine: Engine) -> None:
 
 def remembered() -> list[Float32]:
     """Channels of the mean image of every lake and track that the shipped track network knows."""
-    ref = resolve("lake-track-1", engine="onnxruntime")
+    ref = resolve("lake-track-2", engine="onnxruntime")
     spec, found = read_spec(ref), []
     for page in read_atlas(ref).values():
         known: dict[str, Float32] = {
