@@ -17,7 +17,8 @@ from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.kubernetes import release_address
 from glaciolake.cluster.local import local_cluster
-from glaciolake.cluster.place import address_of, need_gpu
+from glaciolake.cluster.patience import need_workers, scheduler_awaited
+from glaciolake.cluster.place import address_of, workers_of
 from glaciolake.cluster.versions import PACKAGE, check_versions
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def _address(config: ClusterConfig) -> str:
 def _client_of(address: str, config: ClusterConfig) -> Client:
     """Connect to somebody's scheduler, within the timeout."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), scheduler_awaited(address, config.connect_timeout_s):
             warnings.simplefilter("ignore", VersionMismatchWarning)  # `check_versions` says it better
             security = _security(config)
             return _made(lambda: Client(address, timeout=config.connect_timeout_s, security=security))
@@ -135,15 +136,6 @@ def _security(config: ClusterConfig) -> Security | None:
 
 
 def _check(client: Client, config: ClusterConfig) -> None:
-    """Wait for a first worker, and see that one has a GPU where one is needed."""
-    address = address_of(client)
-    try:
-        client.wait_for_workers(1, timeout=config.workers_timeout_s)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"the scheduler at {address} has no worker after {config.workers_timeout_s:g} s; start one with "
-            f"`dask worker {address}`, or raise workers_timeout_s if they are on their way"
-        ) from error
-    if config.gpu:
-        need_gpu(client, config.workers_timeout_s)
-    logger.info("connected scheduler=%s workers=%d", address, len(client.nthreads()))
+    """Wait for a first worker of each kind that is needed."""
+    need_workers(client, config.workers_timeout_s, gpu=config.gpu)
+    logger.info("connected scheduler=%s workers=%d", address_of(client), len(workers_of(client)))
