@@ -59,6 +59,6 @@ def _config(scheduler: str) -> ClusterConfig:
     from glaciolake.cluster.config import ClusterConfig
 
     try:
-        return ClusterConfig(scheduler=scheduler)
+        return ClusterConfig(scheduler=scheduler, workers_timeout_s=1.0)  # those that are there, or none
     except ValidationError as error:
         raise typer.BadParameter(str(error.errors()[0]["msg"])) from error
