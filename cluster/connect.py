@@ -15,6 +15,7 @@ from distributed.versions import VersionMismatchWarning
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.gateway import gateway_cluster
 from glaciolake.cluster.kubernetes import release_address
 from glaciolake.cluster.local import local_cluster
 from glaciolake.cluster.patience import need_workers, scheduler_awaited
@@ -50,9 +51,28 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
             _check(client, config)
             yield client
     else:
-        with _quiet_loss(), _client_of(_address(config), config) as client:
+        with _quiet_loss(), _client_elsewhere(config) as client:
             _check(client, config)
             check_versions(client.get_versions(packages=[PACKAGE]))
+            yield client
+
+
+@contextmanager
+def _client_elsewhere(config: ClusterConfig) -> Iterator[Client]:
+    """Connect to a scheduler that is not on this machine."""
+    if config.gateway is None:
+        address = _address(config)
+
+        def make() -> Client:
+            return Client(address, timeout=config.connect_timeout_s, security=_security(config))
+
+        with _client_of(address, config, make) as client:
+            yield client
+    else:
+        with (
+            gateway_cluster(config.gateway) as cluster,
+            _client_of(config.gateway.address, config, cluster.get_client) as client,
+        ):
             yield client
 
 
@@ -63,13 +83,12 @@ def _address(config: ClusterConfig) -> str:
     return release_address(config.kubernetes, encrypted=config.tls_ca_file is not None)
 
 
-def _client_of(address: str, config: ClusterConfig) -> Client:
+def _client_of(address: str, config: ClusterConfig, make: Callable[[], Client]) -> Client:
     """Connect to somebody's scheduler, within the timeout."""
     try:
         with warnings.catch_warnings(), scheduler_awaited(address, config.connect_timeout_s):
             warnings.simplefilter("ignore", VersionMismatchWarning)  # `check_versions` says it better
-            security = _security(config)
-            return _made(lambda: Client(address, timeout=config.connect_timeout_s, security=security))
+            return _made(make)
     except (OSError, TypeError, ValueError, ImportError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
     gc.collect()  # the client that came to nothing, now that no error holds it

@@ -9,7 +9,7 @@ from distributed import Client
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.patience import SAY_AFTER_S, has_needed, say_missing
-from glaciolake.cluster.place import address_of, sorted_by_kind, workers_of
+from glaciolake.cluster.place import address_of, how_to_start, sorted_by_kind, workers_of
 
 LOOK_S = 3.0
 """How old the picture of the workers may be, seconds: a look costs a message of a few kilobytes a worker."""
@@ -63,14 +63,10 @@ class Crew:
         away_s = self._seen_s - self._complete_s
         if away_s > self._patience_s:
             n = sum(map(len, self.kinds.values()))
-            what = (
-                f"offers a GPU ({n} workers do not); start one with `dask worker --resources 'GPU=1'"
-                if n
-                else "is left; start one with `dask worker"
-            )
+            what = f"offers a GPU ({n} workers do not)" if n else "is left"
             raise ClusterError(
-                f"work waits, and for {self._patience_s:g} s no worker at {self._address} {what} "
-                f"{self._address}`; {AGAIN}"
+                f"work waits, and for {self._patience_s:g} s no worker at {self._address} {what}; "
+                f"{how_to_start(self._address, gpu=self._needs_gpu)}; {AGAIN}"
             )
         if away_s > SAY_AFTER_S and not self._said:
             self._said = True

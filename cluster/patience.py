@@ -11,7 +11,7 @@ from threading import Timer
 from distributed import Client
 
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.place import address_of, by_kind
+from glaciolake.cluster.place import address_of, by_kind, how_to_start
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +106,10 @@ def _given_up(address: str, kinds: Mapping[str, Sequence[str]], timeout_s: float
     if kinds:
         waited = f" after {timeout_s:g} s" if timeout_s else ""
         return ClusterError(
-            f"none of {sum(map(len, kinds.values()))} workers at {address} offers a GPU{waited}; start one "
-            f"with `dask worker --resources 'GPU=1' {address}`, or switch gpu off"
+            f"none of {sum(map(len, kinds.values()))} workers at {address} offers a GPU{waited}; "
+            f"{how_to_start(address, gpu=True)}, or switch gpu off"
         )
     return ClusterError(
-        f"the scheduler at {address} has no worker after {timeout_s:g} s; start one with `dask worker "
-        f"{address}`, or raise workers_timeout_s if they are on their way"
+        f"the scheduler at {address} has no worker after {timeout_s:g} s; {how_to_start(address)}, or raise "
+        "workers_timeout_s if they are on their way"
     )

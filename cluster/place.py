@@ -53,6 +53,14 @@ def address_of(client: Client) -> str:
     return str(client.scheduler.address) if client.scheduler else "(closed)"
 
 
+def how_to_start(address: str, *, gpu: bool = False) -> str:
+    """Say how a scheduler gets a worker, for messages."""
+    if address.startswith("gateway://"):
+        return "have the gateway start some (cluster.gateway.n_workers, and what it allows you)"
+    options = "--resources 'GPU=1' " if gpu else ""
+    return f"start one with `dask worker {options}{address}`"
+
+
 def workers_of(client: Client) -> dict[str, dict[str, Any]]:
     """Ask the scheduler for all it tells of each worker, by address; `ConnectionError` where it is lost."""
     # distributed 2026.3 tells of five unless all are asked for

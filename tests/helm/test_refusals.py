@@ -37,8 +37,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no time to retire": (
         {"workerDefaults": {"retireSeconds": 60}},
-        "workerGroups.cpu.retireSeconds is 60 and its terminationGracePeriodSeconds 60; the pod would be killed "
-        "before its worker has handed over what it holds: set terminationGracePeriodSeconds to at least 90",
+        "workerGroups.cpu.retireSeconds is 60 and its terminationGracePeriodSeconds 60; the pod would be "
+        "killed before its worker has handed over what it holds: set terminationGracePeriodSeconds to at "
+        "least 90",
     ),
     "latest of the notebook": (
         {"jupyter": {"image": {"tag": "latest"}}},
