@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 SAY_AFTER_S = 30.0
 """Half a minute is nothing to a node that pulls an image, and all that a person waits without a word."""
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 0.2
 WHERE_TO_LOOK = (
     "on Kubernetes `kubectl get pods -l app.kubernetes.io/part-of=glaciolake`, and `kubectl describe pod` of "
     "one that is not ready, say why (no node with room or with a GPU, an image that cannot be pulled)"
