@@ -8,6 +8,7 @@ import warnings
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from distributed import Client
 from distributed.security import Security
@@ -53,7 +54,8 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     else:
         with _quiet_loss(), _client_elsewhere(config) as client:
             _check(client, config)
-            check_versions(client.get_versions(packages=[PACKAGE]))
+            versions: Any = client.get_versions(packages=[PACKAGE])
+            check_versions(versions)
             yield client
 
 

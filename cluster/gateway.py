@@ -10,7 +10,7 @@ from glaciolake.cluster.config import GatewayPlace
 from glaciolake.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
-    from dask_gateway import GatewayCluster
+    from dask_gateway import Gateway, GatewayCluster
 
 
 @contextmanager
@@ -44,11 +44,16 @@ def gateway_cluster(where: GatewayPlace) -> Iterator[GatewayCluster]:
         ) from error
     with ExitStack() as stack:
         try:
-            gateway = stack.enter_context(Gateway(where.address))
+            gateway = Gateway(where.address)
+            stack.callback(_hush, gateway)
+            stack.enter_context(gateway)
             if where.name is not None:
-                cluster = stack.enter_context(gateway.connect(where.name, shutdown_on_close=False))
+                cluster = gateway.connect(where.name, shutdown_on_close=False)
             else:
-                cluster = stack.enter_context(gateway.new_cluster(shutdown_on_close=True))
+                cluster = gateway.new_cluster(shutdown_on_close=True)
+            stack.callback(_hush, cluster.gateway)  # a second one, its own
+            stack.enter_context(cluster)
+            if where.name is None:
                 cluster.scale(where.n_workers)
         except (OSError, ValueError, ClientError, GatewayClusterError, GatewayServerError) as error:
             what = "no cluster" if where.name is None else f"no cluster {where.name!r}"
@@ -57,6 +62,14 @@ def gateway_cluster(where: GatewayPlace) -> Iterator[GatewayCluster]:
                 "login (Dask's setting gateway.auth), and what `dask_gateway.Gateway().list_clusters()` has"
             ) from error
         yield cluster
+
+
+def _hush(gateway: Gateway) -> None:
+    """Keep a closed gateway from closing itself once more when it is collected.
+
+    With distributed 2026.8 it fails at that, and Python prints a traceback (seen with dask-gateway 2026.3.0).
+    """
+    vars(gateway).pop("_loop_runner", None)
 
 
 def _first_line(error: Exception) -> str:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from glaciolake.cluster.config import ClusterConfig, GatewayPlace
 from glaciolake.cluster.connect import connect
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.place import address_of
 
 NEEDED = ("dask_gateway", "dask_gateway_server", "sqlalchemy")
 MISSING = [name for name in NEEDED if find_spec(name) is None]
@@ -80,32 +81,19 @@ def _wait_until_it_answers(address: str, log: Path) -> None:
 
 
 @needs_server
-def test_a_cluster_is_started_for_a_run_and_ends_with_it(gateway: str) -> None:
-    from dask_gateway import Gateway
-
-    config = ClusterConfig(gateway=GatewayPlace(address=gateway, n_workers=2), workers_timeout_s=300)
-    with connect(config) as client, Gateway(gateway) as asked:
-        client.wait_for_workers(2, timeout=300)
-        assert client.submit(sum, [1, 2, 3]).result(timeout=60) == 6
-        (one,) = asked.list_clusters()
-    with Gateway(gateway) as asked:
-        assert not asked.list_clusters()
-    gone = ClusterConfig(gateway=GatewayPlace(address=gateway, name=one.name))
-    told = f"no cluster '{one.name}' from the gateway at {gateway}"
-    with pytest.raises(ClusterError, match=told), connect(gone):
+def test_a_cluster_is_started_for_a_run_may_be_used_by_another_and_ends_with_the_first(gateway: str) -> None:
+    new = ClusterConfig(gateway=GatewayPlace(address=gateway, n_workers=1), workers_timeout_s=300)
+    with connect(new) as first:
+        name = address_of(first).rpartition("/")[2]
+        named = ClusterConfig(gateway=GatewayPlace(address=gateway, name=name), workers_timeout_s=300)
+        with connect(named) as second:
+            assert second.submit(os.getpid).result(timeout=60) != os.getpid()
+        assert first.submit(sum, [1, 2, 3]).result(timeout=60) == 6, "it was left as it is"
+    with (
+        pytest.raises(ClusterError, match=f"no cluster '{name}' from the gateway at {gateway}"),
+        connect(named),
+    ):
         pytest.fail("it has ended")
-
-
-@needs_server
-def test_a_cluster_that_runs_is_used_and_left_as_it_is(gateway: str) -> None:
-    from dask_gateway import Gateway
-
-    with Gateway(gateway) as asked, asked.new_cluster() as theirs:
-        theirs.scale(1)
-        place = GatewayPlace(address=gateway, name=theirs.name)
-        with connect(ClusterConfig(gateway=place, workers_timeout_s=300)) as client:
-            assert client.submit(os.getpid).result(timeout=60) != os.getpid()
-        assert [one.name for one in asked.list_clusters()] == [theirs.name]
 
 
 def test_a_gateway_that_is_not_there_is_told() -> None:

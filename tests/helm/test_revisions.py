@@ -50,7 +50,7 @@ class Helm:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert bool(said.returncode) is fails, said.stdout
         return said.stdout
