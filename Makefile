@@ -82,7 +82,7 @@ docs: $(TEST_READY) ## write the pages that are generated
 constraints: ## resolve every extra anew and write the pins of this Python
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -e '.[dev,notebook,openvino,s3,stackstac,torch]'
+	  -e '.[dev,gateway,notebook,openvino,s3,stackstac,torch]'
 	build/pins/bin/python constraints/write.py
 
 clean: ## remove what the commands above made, but not the stores you filled

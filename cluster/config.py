@@ -24,21 +24,40 @@ class KubernetesRelease(BaseModel):
 
     release: str = Field(pattern=f"^{LABEL}$", description="Name given to `helm install`.")
     namespace: str = Field(default="default", pattern=f"^{LABEL}$", description="Namespace of the release.")
+    service: str | None = Field(
+        default=None,
+        pattern=f"^{LABEL}$",
+        description="Service of its scheduler, where nameOverride or fullnameOverride gave it another name.",
+    )
 
     @property
-    def service(self) -> str:
+    def scheduler_service(self) -> str:
         """Name of the scheduler's Service; its first part is what Helm's charts call their full name."""
+        if self.service is not None:
+            return self.service
         whole = self.release if CHART in self.release else f"{self.release}-{CHART}"
         return f"{whole}-scheduler"
 
     @model_validator(mode="after")
     def _fits(self) -> KubernetesRelease:
-        if len(self.service) > LABEL_LENGTH:
+        if len(self.scheduler_service) > LABEL_LENGTH:
             raise ValueError(
-                f"release {self.release!r} makes the Service name {self.service!r}, longer than "
-                f"{LABEL_LENGTH} characters; give a shorter release name, or the scheduler's address"
+                f"the Service of release {self.release!r} would be called {self.scheduler_service!r}, longer "
+                f"than {LABEL_LENGTH} characters; give the name that it has as service"
             )
         return self
+
+
+class GatewayPlace(BaseModel):
+    """A dask-gateway, and what is wanted of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str = Field(pattern=r"^https?://\S+$", description="Address of the gateway, http(s)://host/...")
+    name: str | None = Field(
+        default=None, description="Cluster that runs there; null starts one, which ends with the run."
+    )
+    n_workers: int = Field(default=2, ge=1, description="Workers of a cluster that is started.")
 
 
 class ClusterConfig(BaseModel):
@@ -53,6 +72,9 @@ class ClusterConfig(BaseModel):
     kubernetes: KubernetesRelease | None = Field(
         default=None,
         description="Release of our Helm chart whose scheduler is used: release and namespace; else null.",
+    )
+    gateway: GatewayPlace | None = Field(
+        default=None, description="A dask-gateway: address, name of a cluster, n_workers; else null."
     )
     n_workers: int | None = Field(
         default=None, ge=1, description="Worker processes on this machine; null starts one a core."
@@ -129,6 +151,8 @@ class ClusterConfig(BaseModel):
     def _one_place(self) -> ClusterConfig:
         if self.scheduler is not None and self.kubernetes is not None:
             raise ValueError(f"give scheduler ({self.scheduler}) or kubernetes, not both")
+        if self.gateway is not None and not (self.scheduler is None and self.kubernetes is None):
+            raise ValueError(f"give gateway ({self.gateway.address}), scheduler or kubernetes, one of them")
         return self
 
     @model_validator(mode="after")
@@ -146,4 +170,4 @@ class ClusterConfig(BaseModel):
     @property
     def is_local(self) -> bool:
         """Whether workers are started on this machine."""
-        return self.scheduler is None and self.kubernetes is None
+        return self.scheduler is None and self.kubernetes is None and self.gateway is None

@@ -8,6 +8,7 @@ import warnings
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from distributed import Client
 from distributed.security import Security
@@ -15,9 +16,11 @@ from distributed.versions import VersionMismatchWarning
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
+from glaciolake.cluster.gateway import gateway_cluster
 from glaciolake.cluster.kubernetes import release_address
 from glaciolake.cluster.local import local_cluster
-from glaciolake.cluster.place import address_of, need_gpu
+from glaciolake.cluster.patience import need_workers, scheduler_awaited
+from glaciolake.cluster.place import address_of, workers_of
 from glaciolake.cluster.versions import PACKAGE, check_versions
 
 logger = logging.getLogger(__name__)
@@ -49,9 +52,29 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
             _check(client, config)
             yield client
     else:
-        with _quiet_loss(), _client_of(_address(config), config) as client:
+        with _quiet_loss(), _client_elsewhere(config) as client:
             _check(client, config)
-            check_versions(client.get_versions(packages=[PACKAGE]))
+            versions: Any = client.get_versions(packages=[PACKAGE])
+            check_versions(versions)
+            yield client
+
+
+@contextmanager
+def _client_elsewhere(config: ClusterConfig) -> Iterator[Client]:
+    """Connect to a scheduler that is not on this machine."""
+    if config.gateway is None:
+        address = _address(config)
+
+        def make() -> Client:
+            return Client(address, timeout=config.connect_timeout_s, security=_security(config))
+
+        with _client_of(address, config, make) as client:
+            yield client
+    else:
+        with (
+            gateway_cluster(config.gateway) as cluster,
+            _client_of(config.gateway.address, config, cluster.get_client) as client,
+        ):
             yield client
 
 
@@ -62,13 +85,12 @@ def _address(config: ClusterConfig) -> str:
     return release_address(config.kubernetes, encrypted=config.tls_ca_file is not None)
 
 
-def _client_of(address: str, config: ClusterConfig) -> Client:
+def _client_of(address: str, config: ClusterConfig, make: Callable[[], Client]) -> Client:
     """Connect to somebody's scheduler, within the timeout."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), scheduler_awaited(address, config.connect_timeout_s):
             warnings.simplefilter("ignore", VersionMismatchWarning)  # `check_versions` says it better
-            security = _security(config)
-            return _made(lambda: Client(address, timeout=config.connect_timeout_s, security=security))
+            return _made(make)
     except (OSError, TypeError, ValueError, ImportError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
     gc.collect()  # the client that came to nothing, now that no error holds it
@@ -135,15 +157,6 @@ def _security(config: ClusterConfig) -> Security | None:
 
 
 def _check(client: Client, config: ClusterConfig) -> None:
-    """Wait for a first worker, and see that one has a GPU where one is needed."""
-    address = address_of(client)
-    try:
-        client.wait_for_workers(1, timeout=config.workers_timeout_s)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"the scheduler at {address} has no worker after {config.workers_timeout_s:g} s; start one with "
-            f"`dask worker {address}`, or raise workers_timeout_s if they are on their way"
-        ) from error
-    if config.gpu:
-        need_gpu(client, config.workers_timeout_s)
-    logger.info("connected scheduler=%s workers=%d", address, len(client.nthreads()))
+    """Wait for a first worker of each kind that is needed."""
+    need_workers(client, config.workers_timeout_s, gpu=config.gpu)
+    logger.info("connected scheduler=%s workers=%d", address_of(client), len(workers_of(client)))

@@ -8,7 +8,8 @@ from distributed import Client
 
 from glaciolake.cluster.config import ClusterConfig
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.place import address_of, sorted_by_kind
+from glaciolake.cluster.patience import SAY_AFTER_S, has_needed, say_missing
+from glaciolake.cluster.place import address_of, how_to_start, sorted_by_kind, workers_of
 
 LOOK_S = 3.0
 """How old the picture of the workers may be, seconds: a look costs a message of a few kilobytes a worker."""
@@ -32,11 +33,12 @@ class Crew:
     def __init__(self, client: Client, config: ClusterConfig) -> None:
         self.client = client
         self._address = address_of(client)
-        self._needed = "gpu" if config.gpu else "worker"
+        self._needs_gpu = config.gpu
         self._patience_s = config.workers_timeout_s
         self._most_threads = (config.max_workers or 0) * config.threads_per_worker
         self._seen_s = self._complete_s = time.monotonic()
         self._n_threads = 0
+        self._said = False
         self.kinds: dict[str, list[str]] = {}
         self._look()
 
@@ -58,17 +60,17 @@ class Crew:
             raise self.lost()
         if time.monotonic() - self._seen_s >= LOOK_S:
             self._look()
-        if self._seen_s - self._complete_s > self._patience_s:
+        away_s = self._seen_s - self._complete_s
+        if away_s > self._patience_s:
             n = sum(map(len, self.kinds.values()))
-            what = (
-                f"offers a GPU ({n} workers do not); start one with `dask worker --resources 'GPU=1'"
-                if n
-                else "is left; start one with `dask worker"
-            )
+            what = f"offers a GPU ({n} workers do not)" if n else "is left"
             raise ClusterError(
-                f"work waits, and for {self._patience_s:g} s no worker at {self._address} {what} "
-                f"{self._address}`; {AGAIN}"
+                f"work waits, and for {self._patience_s:g} s no worker at {self._address} {what}; "
+                f"{how_to_start(self._address, gpu=self._needs_gpu)}; {AGAIN}"
             )
+        if away_s > SAY_AFTER_S and not self._said:
+            self._said = True
+            say_missing(self._address, self.kinds, away_s, self._patience_s)
 
     def lost(self) -> ClusterError:
         """Make the error for a scheduler that is gone, or has forgotten the work."""
@@ -78,11 +80,11 @@ class Crew:
 
     def _look(self) -> None:
         try:
-            workers = self.client.scheduler_info()["workers"]
-        except (OSError, TimeoutError, AttributeError) as error:  # None stands for a scheduler that is lost
+            workers = workers_of(self.client)
+        except OSError as error:  # TimeoutError is one too
             raise self.lost() from error
         self.kinds = sorted_by_kind(workers)
         self._n_threads = sum(worker["nthreads"] for worker in workers.values())
         self._seen_s = time.monotonic()
-        if "gpu" in self.kinds or (self._needed == "worker" and self.kinds):
-            self._complete_s = self._seen_s
+        if has_needed(self.kinds, gpu=self._needs_gpu):
+            self._complete_s, self._said = self._seen_s, False

@@ -32,16 +32,19 @@ def release_address(where: KubernetesRelease, *, encrypted: bool = False) -> str
     ClusterError
         The name is unknown here: this machine is outside, or there is no such release.
     """
-    host = f"{where.service}.{where.namespace}.svc"
+    service = where.scheduler_service
+    host = f"{service}.{where.namespace}.svc"
     scheme = "tls" if encrypted or _dask_encrypts() else "tcp"
     try:
         socket.getaddrinfo(host, SCHEDULER_PORT)
     except OSError as error:
+        kubectl = f"kubectl --namespace {where.namespace}"
+        labels = f"app.kubernetes.io/instance={where.release},app.kubernetes.io/component=scheduler"
         raise ClusterError(
             f"the scheduler of release {where.release!r} has no address here ({host} is unknown). Inside the "
-            f"Kubernetes cluster look whether it runs: `kubectl --namespace {where.namespace} get service "
-            f"{where.service}`. From outside lead its port here, `kubectl --namespace {where.namespace} "
-            f"port-forward service/{where.service} {SCHEDULER_PORT}:{SCHEDULER_PORT}`, and give scheduler "
+            f"Kubernetes cluster see what its Service is called: `{kubectl} get service -l {labels}`, and "
+            f"where that is not {service} give it as service. From outside lead its port here, `{kubectl} "
+            f"port-forward service/{service} {SCHEDULER_PORT}:{SCHEDULER_PORT}`, and give scheduler "
             f"{scheme}://127.0.0.1:{SCHEDULER_PORT} instead of kubernetes"
         ) from error
     return f"{scheme}://{host}:{SCHEDULER_PORT}"

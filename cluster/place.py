@@ -5,16 +5,13 @@ Annotations around xarray steps are lost when the graph is optimised; what ``cli
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from distributed import Client, Future
 
-from glaciolake.cluster.errors import ClusterError
 from glaciolake.cluster.local import GPU
 
-LOOK_AGAIN_S = 0.5
 RETRIES = 2
 """A task that raises is tried three times; one whose worker is lost, as often as Dask's settings say."""
 T = TypeVar("T")
@@ -28,7 +25,7 @@ def submit(client: Client, work: Callable[..., T], *given: Any) -> Future[T]:
 def submit_on_gpu(client: Client, work: Callable[..., T], *given: Any) -> Future[T]:
     """Hand out one piece of work, to workers that offer a GPU and to no other.
 
-    Dask waits for such a worker for ever: `need_gpu` sees beforehand that there is one, `Crew` afterwards.
+    Dask waits for such a worker for ever: `need_workers` sees beforehand that there is one, `Crew` later.
     """
     return client.submit(work, *given, pure=False, retries=RETRIES, resources={GPU: 1})
 
@@ -56,9 +53,26 @@ def address_of(client: Client) -> str:
     return str(client.scheduler.address) if client.scheduler else "(closed)"
 
 
+def how_to_start(address: str, *, gpu: bool = False) -> str:
+    """Say how a scheduler gets a worker, for messages."""
+    if address.startswith("gateway://"):
+        return "have the gateway start some (cluster.gateway.n_workers, and what it allows you)"
+    options = "--resources 'GPU=1' " if gpu else ""
+    return f"start one with `dask worker {options}{address}`"
+
+
+def workers_of(client: Client) -> dict[str, dict[str, Any]]:
+    """Ask the scheduler for all it tells of each worker, by address; `ConnectionError` where it is lost."""
+    # distributed 2026.3 tells of five unless all are asked for
+    told: Mapping[str, Any] | None = client.scheduler_info(n_workers=-1)
+    if not told or "workers" not in told:  # what Dask gives back after it has lost the connection
+        raise ConnectionError(f"the connection to the scheduler at {address_of(client)} is lost")
+    return dict(told["workers"])
+
+
 def by_kind(client: Client) -> dict[str, list[str]]:
     """Addresses of the workers, by kind: ``gpu`` for those that offer one, ``cpu`` for all others."""
-    return sorted_by_kind(client.scheduler_info()["workers"])
+    return sorted_by_kind(workers_of(client))
 
 
 def sorted_by_kind(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -67,17 +81,3 @@ def sorted_by_kind(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[s
     for address, worker in sorted(workers.items()):
         kinds["gpu" if worker.get("resources", {}).get(GPU, 0) >= 1 else "cpu"].append(address)
     return {kind: addresses for kind, addresses in kinds.items() if addresses}
-
-
-def need_gpu(client: Client, timeout_s: float = 0.0) -> None:
-    """Wait for a worker that offers a GPU; raise `ClusterError` where none comes."""
-    deadline_s = time.monotonic() + timeout_s
-    while "gpu" not in (kinds := by_kind(client)):
-        if time.monotonic() >= deadline_s:
-            waited = f" after {timeout_s:g} s" if timeout_s else ""
-            raise ClusterError(
-                f"none of {sum(map(len, kinds.values()))} workers at {address_of(client)} offers a GPU"
-                f"{waited}; start one with `dask worker --resources 'GPU=1' {address_of(client)}`, or switch "
-                "gpu off"
-            )
-        time.sleep(LOOK_AGAIN_S)

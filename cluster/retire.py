@@ -9,7 +9,7 @@ from typing import Any
 from distributed import Client
 
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.place import address_of
+from glaciolake.cluster.place import address_of, workers_of
 
 LOOK_AGAIN_S = 0.5
 
@@ -38,7 +38,7 @@ def retire(client: Client, names: Sequence[str], *, timeout_s: float = 60.0) -> 
     ClusterError
         A worker is not there, or nobody is left to take what it holds.
     """
-    known = client.scheduler_info()["workers"]
+    known = workers_of(client)
     chosen = {
         address: str(about["name"])
         for address, about in known.items()
@@ -72,7 +72,7 @@ def _wait_idle(client: Client, chosen: dict[str, str], timeout_s: float) -> set[
     begun_s = time.time()
     while True:
         time.sleep(LOOK_AGAIN_S)
-        known: dict[str, Any] = client.scheduler_info()["workers"]
+        known = workers_of(client)
         there = {address: known[address] for address in chosen if address in known}
         busy = {address for address, about in there.items() if _is_busy(about, begun_s)}
         if not busy or time.monotonic() >= deadline_s:

@@ -78,6 +78,8 @@ def options(
         ours.removeHandler(earlier)
     ours.addHandler(handler)
     ours.setLevel(logging.INFO if verbose else logging.ERROR)
+    # what a cluster waits for is said at once: whoever sees no progress asks why
+    logging.getLogger("glaciolake.cluster").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def main() -> None:

@@ -23,11 +23,11 @@ def status(scheduler: Scheduler) -> None:
     from rich.table import Table
 
     from glaciolake.cluster.connect import connect
-    from glaciolake.cluster.place import by_kind
+    from glaciolake.cluster.place import by_kind, workers_of
 
     with connect(_config(scheduler)) as client:
         kinds = {address: kind for kind, addresses in by_kind(client).items() for address in addresses}
-        workers = client.scheduler_info()["workers"]
+        workers = workers_of(client)
         at_hand = {address: len(tasks) for address, tasks in client.processing().items()}
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("worker", "kind", "state", "threads", "tasks", "MiB"):
@@ -59,6 +59,6 @@ def _config(scheduler: str) -> ClusterConfig:
     from glaciolake.cluster.config import ClusterConfig
 
     try:
-        return ClusterConfig(scheduler=scheduler)
+        return ClusterConfig(scheduler=scheduler, workers_timeout_s=1.0)  # those that are there, or none
     except ValidationError as error:
         raise typer.BadParameter(str(error.errors()[0]["msg"])) from error

@@ -48,6 +48,14 @@ def test_the_service_is_named_as_helm_names_it(inside: list[str], release: str, 
     assert inside == [f"{service}.lakes.svc:8786"]
 
 
+def test_a_service_of_another_name_is_taken(inside: list[str]) -> None:
+    where = KubernetesRelease(release="himalaya", namespace="lakes", service="dask-scheduler")
+    assert release_address(where) == "tcp://dask-scheduler.lakes.svc:8786"
+    assert inside == ["dask-scheduler.lakes.svc:8786"]
+    long = KubernetesRelease(release="a" * 50, service="short-scheduler")
+    assert release_address(long) == "tcp://short-scheduler.default.svc:8786"
+
+
 @pytest.mark.usefixtures("inside")
 def test_tls_is_spoken_where_files_or_dasks_own_settings_say_so() -> None:
     where = KubernetesRelease(release="glaciolake")
@@ -63,6 +71,9 @@ def test_from_outside_the_line_that_leads_the_port_here_is_told() -> None:
     config = ClusterConfig(kubernetes=KubernetesRelease(release="himalaya", namespace="lakes"))
     assert not config.is_local
     line = "kubectl --namespace lakes port-forward service/himalaya-glaciolake-scheduler 8786:8786"
+    find = "get service -l app.kubernetes.io/instance=himalaya,app.kubernetes.io/component=scheduler`"
+    with pytest.raises(ClusterError, match=find), connect(config):
+        pytest.fail("nobody is there")
     told = f"`{line}`, and give scheduler tcp://127.0.0.1:8786 instead of kubernetes"
     with pytest.raises(ClusterError, match=told), connect(config):
         pytest.fail("nobody is there")
@@ -76,7 +87,10 @@ def test_from_outside_the_line_that_leads_the_port_here_is_told() -> None:
             r"give scheduler \(tcp://b:1\) or",
         ),
         ({"kubernetes": {"release": "Not_A_Name"}}, "String should match pattern"),
-        ({"kubernetes": {"release": "a" * 43}}, "longer than 63 characters; give a shorter release name"),
+        (
+            {"kubernetes": {"release": "a" * 43}},
+            "longer than 63 characters; give the name that it has",
+        ),
         ({"kubernetes": {"namespace": "lakes"}}, "release\n.*Field required"),
     ],
 )

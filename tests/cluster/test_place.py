@@ -2,14 +2,18 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Client, Scheduler, SpecCluster, Worker, wait
 
 from glaciolake.cluster.config import ClusterConfig
-from glaciolake.cluster.connect import connect
-from glaciolake.cluster.errors import ClusterError
-from glaciolake.cluster.place import by_kind, need_gpu, submit_off_gpu, submit_on_gpu
+from glaciolake.cluster.crew import Crew
+from glaciolake.cluster.place import by_kind, submit_off_gpu, submit_on_gpu
+from glaciolake.cluster.retire import retire
+
+HERE: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
+SCHEDULER: dict[str, Any] = {"cls": Scheduler, "options": HERE | {"dashboard_address": "127.0.0.1:0"}}
 
 
 @pytest.mark.parametrize("_", range(3))
@@ -69,19 +73,21 @@ def test_other_work_still_goes_to_all_workers(client: Client) -> None:
     assert set(client.gather(futures)) == {"cpu-0", "gpu-0"}
 
 
-def test_without_a_gpu_the_cure_is_told() -> None:
-    options = {"host": "127.0.0.1", "dashboard": False}
-    scheduler = {"cls": Scheduler, "options": options | {"dashboard_address": "127.0.0.1:0"}}
-    workers = {0: {"cls": Worker, "options": options | {"nthreads": 1}}}
-    with SpecCluster(workers=workers, scheduler=scheduler) as cluster:
-        address = cluster.scheduler_address
-        with connect(ClusterConfig(scheduler=address)) as client:
-            told = f"none of 1 workers at {address} offers a GPU; start one with `dask worker"
-            with pytest.raises(ClusterError, match=told):
-                need_gpu(client)
-        config = ClusterConfig(scheduler=address, gpu=True, workers_timeout_s=0.5)
-        with (
-            pytest.raises(ClusterError, match=r"offers a GPU after 0.5 s; .* or switch gpu off"),
-            connect(config),
-        ):
-            pytest.fail("no worker offers a GPU")
+@pytest.mark.parametrize("told_of", [-1, 5], ids=["2026.8", "2026.3"])
+def test_every_worker_is_known_with_each_distributed_that_we_allow(
+    monkeypatch: pytest.MonkeyPatch, told_of: int
+) -> None:
+    """Distributed 2026.3 tells of five workers unless it is asked for more."""
+    ask = Client.scheduler_info
+
+    def info(self: Client, n_workers: int = told_of, **kwargs: Any) -> Any:
+        return ask(self, n_workers=n_workers, **kwargs)
+
+    monkeypatch.setattr(Client, "scheduler_info", info)
+    workers = {n: {"cls": Worker, "options": HERE | {"nthreads": 1}} for n in range(6)}
+    workers[6] = {"cls": Worker, "options": HERE | {"nthreads": 1, "resources": {"GPU": 1}}}
+    with SpecCluster(workers=workers, scheduler=SCHEDULER) as cluster, Client(cluster) as client:
+        assert {kind: len(addresses) for kind, addresses in by_kind(client).items()} == {"cpu": 6, "gpu": 1}
+        crew = Crew(client, ClusterConfig(gpu=True))
+        assert crew.room == 2 * 7
+        assert retire(client, [str(n) for n in range(6)]) == {str(n): "done" for n in range(6)}

@@ -224,6 +224,18 @@ def test_a_group_takes_what_it_does_not_say_from_the_defaults() -> None:
     assert find(objects, "PodDisruptionBudget", "-big")["spec"]["maxUnavailable"] == 2
 
 
+def test_workers_retire_before_they_end_unless_told_not_to() -> None:
+    groups = {"gpu": {"enabled": True, "retireSeconds": 0}}
+    objects = render({"workerGroups": groups, "tls": {"enabled": True, "existingSecret": "dask-tls"}})
+    hook = container(find(objects, "Deployment", "-worker-cpu"))["lifecycle"]["preStop"]["exec"]["command"]
+    assert hook[:2] == ["sh", "-c"]
+    command = (
+        'glaciolake cluster retire "$POD_NAME" --scheduler tls://gl-glaciolake-scheduler:8786 --timeout 30'
+    )
+    assert hook[2:] == [f"{command} || true"]
+    assert "lifecycle" not in container(find(objects, "Deployment", "-worker-gpu"))
+
+
 def test_workers_keep_the_memory_of_a_batch() -> None:
     variables = env(find(render(), "Deployment", "-worker-cpu"))
     assert (variables["MALLOC_MMAP_MAX_"], variables["MALLOC_TRIM_THRESHOLD_"]) == ("0", "4000000000")

@@ -118,14 +118,22 @@ def test_no_liveness_waits_for_python(every_container: Owned) -> None:
             assert probe["periodSeconds"] * probe["failureThreshold"] >= 300, owner
 
 
-def test_liveness_of_a_worker_asks_the_nanny_and_not_who_computes(every_container: Owned) -> None:
+def test_probes_ask_the_server_of_http_and_never_a_port_of_dask(every_container: Owned) -> None:
+    """Dask logs every connection to its own ports that says nothing, and with TLS as a failed handshake."""
     for owner, one in every_container:
-        if one["name"] == "worker":
+        if one["name"] in ("scheduler", "worker"):
             ports = {port["name"]: port["containerPort"] for port in one["ports"]}
-            assert one["livenessProbe"]["tcpSocket"]["port"] == ports["nanny"], owner
+            assert f"--dashboard-address=:{ports['http']}" in one["args"], owner
+            asked = {
+                way["port"]
+                for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+                for name, way in one[probe].items()
+                if name in ("httpGet", "tcpSocket")
+            }
+            assert asked == {ports["http"]}, owner
+        if one["name"] == "worker":
             assert f"--nanny-port={ports['nanny']}" in one["args"], owner
             assert f"--worker-port={ports['dask']}" in one["args"], owner
-            assert f"--dashboard-address=:{ports['http']}" in one["args"], owner
 
 
 def test_images_are_named_exactly(every_container: Owned) -> None:

@@ -45,6 +45,7 @@ class Running:
     process: subprocess.Popen[bytes]
     spec: Object
     ports: dict[int, int]
+    log: Path
 
     def listens(self, probe: str) -> bool:
         """Whether a port that a probe asks takes connections."""
@@ -109,8 +110,8 @@ def pod(tmp_path_factory: pytest.TempPathFactory, objects: list[Object]) -> Path
     return folder
 
 
-def start(owner: Object, name: str, pod: Path, ports: dict[int, int]) -> Running:
-    """Start what a container would run, with its variables."""
+def translate(name: str, pod: Path, ports: dict[int, int]) -> Callable[[str], str]:
+    """Put folders and ports of this machine in place of a pod's."""
     places = {"/etc/glaciolake/tls": f"{pod}/tls", "/scratch": f"{pod}/scratch", "$(POD_NAME)": name}
     places |= {"//gl-glaciolake-scheduler:8786": f"//127.0.0.1:{ports[8786]}"}
     places |= {f"port={here}": f"port={there}" for here, there in ports.items()}
@@ -121,20 +122,32 @@ def start(owner: Object, name: str, pod: Path, ports: dict[int, int]) -> Running
             text = text.replace(old, new)
         return text
 
+    return here
+
+
+def environ(owner: Object, name: str, pod: Path, here: Callable[[str], str]) -> dict[str, str]:
+    """Variables of a container; of this machine's only what finds programs."""
     variables = {key: here(value) for key, value in env(owner).items() if isinstance(value, str)}
     variables |= {"HOME": f"{pod}/home", "POD_NAME": name, "DASK_ROOT_CONFIG": f"{pod}/dask"}
-    keep = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "LANG") if key in os.environ}
+    keep = {key: os.environ[key] for key in ("PYTHONPATH", "LANG") if key in os.environ}
+    return keep | variables | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def start(owner: Object, name: str, pod: Path, ports: dict[int, int]) -> Running:
+    """Start what a container would run, with its variables."""
+    here = translate(name, pod, ports)
     program, *rest = container(owner)["args"]
     assert program == "dask"
-    with (pod / f"{name}.log").open("wb") as log:
+    log_file = pod / f"{name}.log"
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *map(here, rest)],
-            env=keep | variables,
+            env=environ(owner, name, pod, here),
             cwd=pod,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    return Running(process, container(owner), ports)
+    return Running(process, container(owner), ports, log_file)
 
 
 @pytest.fixture(scope="module")
@@ -190,10 +203,17 @@ def test_workers_have_the_settings(client: Client, pod: Path) -> None:
         assert answer == ("0", "4000000000", f"{pod}/scratch")
 
 
-def test_probes_of_all_are_answered(release: dict[str, Running], client: Client) -> None:
+def test_probes_of_all_are_answered_without_a_word_in_the_logs(
+    release: dict[str, Running], client: Client
+) -> None:
+    before = {name: one.log.read_text() for name, one in release.items()}
     for name, one in release.items():
         assert one.asked("readinessProbe") == 200, name
         assert one.listens("livenessProbe"), name
+    client.submit(sum, []).result(timeout=START_S)
+    time.sleep(0.5)
+    said = {name: one.log.read_text().removeprefix(before[name]) for name, one in release.items()}
+    assert said == dict.fromkeys(release, ""), "a probe every few seconds would fill the logs"
 
 
 def test_pages_that_nobody_asked_for_are_not_served(release: dict[str, Running]) -> None:
@@ -254,7 +274,7 @@ def let_go(pipe: Path) -> None:
 
 
 def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Client, tmp_path: Path) -> None:
-    """Its HTTP server would fail a probe; the port that decides over its life answers."""
+    """Its HTTP server would fail a probe; the kernel answers for the port that decides over its life."""
     busy, pipe = release["cpu"], tmp_path / "pipe"
     os.mkfifo(pipe)
     (address,) = (
@@ -275,6 +295,44 @@ def test_a_busy_worker_is_late_but_alive(release: dict[str, Running], client: Cl
         busy.spec["readinessProbe"]["periodSeconds"] * busy.spec["readinessProbe"]["failureThreshold"]
     )
     assert patience_s >= 300
+
+
+def test_a_worker_that_is_taken_away_ends_its_task_first_and_does_no_other(
+    release: dict[str, Running], client: Client, objects: list[Object], pod: Path, tmp_path: Path
+) -> None:
+    """Its hook asks the scheduler for that; the kubelet sends SIGTERM only afterwards."""
+    owner, name, pipe = find(objects, "Deployment", "-worker-cpu"), "pod-leaving", tmp_path / "pipe"
+    ports = release["scheduler"].ports | {port: free_port() for port in (8788, 8789, 8790)}
+    leaving = start(owner, name, pod, ports)
+    os.mkfifo(pipe)
+    try:
+        client.wait_for_workers(3, timeout=START_S)
+        (address,) = (
+            where for where, one in client.scheduler_info()["workers"].items() if one["name"] == name
+        )
+        task = waiting(hold_the_lock=False)
+        at_hand = client.submit(task, str(pipe), workers=[address], pure=False)
+        until(lambda: client.processing()[address])
+        behind = client.submit(os.getpid, workers=[address], allow_other_workers=True, pure=False)
+        here = translate(name, pod, ports)
+        hook = subprocess.Popen(
+            list(map(here, container(owner)["lifecycle"]["preStop"]["exec"]["command"])),
+            env=environ(owner, name, pod, here),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        elsewhere = behind.result(timeout=START_S)
+        assert hook.poll() is None and not at_hand.done()
+        let_go(pipe)
+        told, _ = hook.communicate(timeout=START_S)
+        assert (hook.returncode, told) == (0, f"{name}: done\n")
+        assert at_hand.result(timeout=START_S) is None
+        assert elsewhere in client.run(os.getpid).values()  # of those that are left
+        assert leaving.process.wait(timeout=START_S) == 0
+        assert {one["name"] for one in client.scheduler_info()["workers"].values()} == {"pod-cpu", "pod-gpu"}
+    finally:
+        leaving.process.kill()
+        leaving.process.wait()
 
 
 def test_a_worker_that_is_told_to_end_leaves_its_task_to_others(

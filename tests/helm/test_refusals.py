@@ -35,6 +35,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "workerGroups.cpu.image.tag is latest, which is another image tomorrow, while client, scheduler and "
         "workers must be of one version; name a version, such as 0.1.0",
     ),
+    "no time to retire": (
+        {"workerDefaults": {"retireSeconds": 60}},
+        "workerGroups.cpu.retireSeconds is 60 and its terminationGracePeriodSeconds 60; the pod would be "
+        "killed before its worker has handed over what it holds: set terminationGracePeriodSeconds to at "
+        "least 90",
+    ),
     "latest of the notebook": (
         {"jupyter": {"image": {"tag": "latest"}}},
         "jupyter.image.tag is latest, which is another image tomorrow, while client, scheduler and workers "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -97,6 +98,10 @@ def in_volume(bench: Bench, reference: Content) -> None:
         bench.podman("kill", "--signal", "KILL", f"{bench.run}-{victim}")
         bench.wait_until(lambda: _restarts(bench, victim) == 1, f"worker {victim} to be started again")
         _still_running(bench, 1)
+    with bench.step("a worker is taken away in mid-run: its hook has the scheduler retire it"):
+        _take_one_away(bench)
+        _more_commits(bench, store)
+        _still_running(bench, 1)
     with bench.step("helm upgrade in mid-run: scheduler, workers and job are new"):
         before, old = n_slices(store), _pods(bench)
         changed = merged(values, {"run": {"slices_per_commit": 6}, "scheduler": {"allowedFailures": 9}})
@@ -125,6 +130,22 @@ def in_volume(bench: Bench, reference: Content) -> None:
         bench.helm(3, "uninstall", "gl", "--wait")
         bench.wait_until(lambda: not _containers(bench), "containers to end")
         compare(reference, content(store))
+
+
+def _take_one_away(bench: Bench) -> None:
+    """Scale the workers down; the scheduler says whom it has retired, by address."""
+    before = {one["status"]["podIP"] for one in bench.get("pods", "-l", WORKERS)["items"]}
+    bench.kubectl("scale", "deployment", "gl-glaciolake-worker-cpu", "--replicas", "1")
+    bench.wait_until(lambda: len(bench.get("pods", "-l", WORKERS)["items"]) == 1, "one worker to be left")
+    (left,) = (one["status"]["podIP"] for one in bench.get("pods", "-l", WORKERS)["items"])
+    (gone,) = before - {left}
+    scheduler = bench.get("pods", "-l", "app.kubernetes.io/component=scheduler")["items"][0]["metadata"][
+        "name"
+    ]
+    retired = rf"Retire worker addresses .*{re.escape(gone)}:"
+    bench.wait_until(
+        lambda: re.search(retired, bench.kubectl("logs", scheduler)), f"worker {gone} to be retired", 90
+    )
 
 
 def _ask(bench: Bench) -> None:

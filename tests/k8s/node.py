@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 LONGEST_BACK_OFF_S = 300.0
+LEAST_GRACE_S = 2.0
+"""What the kubelet leaves to a container whose hook took all the time that it had."""
 
 
 class Node:
@@ -81,11 +83,24 @@ class Node:
             await asyncio.sleep(TICK_S)
         self.ending[name] = {one["uid"] for one in pod["metadata"].get("ownerReferences") or []}
         try:
-            await self.engine.end(name, pod["spec"].get("terminationGracePeriodSeconds", 30))
+            await self.engine.end(name, await self._before_the_end(pod))
         except (PodmanError, TimeoutError) as error:
             logger.warning("pod %s could not be ended: %s", name, error)
         shutil.rmtree(self.folder / "pods" / name, ignore_errors=True)
         del self.ending[name]
+
+    async def _before_the_end(self, pod: Object) -> float:
+        """Run the hook of a container that is to end; seconds that are left to it after SIGTERM."""
+        name, grace_s = pod["metadata"]["name"], pod["spec"].get("terminationGracePeriodSeconds", 30)
+        hook = (pod["spec"]["containers"][0].get("lifecycle") or {}).get("preStop")
+        begun_s = time.monotonic()
+        if hook is not None and self._states.get(name, State(running=False, exit_code=0)).running:
+            try:
+                said = await self.engine.execute(name, hook["exec"]["command"], grace_s)
+                logger.info("pod %s: preStop said %r", name, said)
+            except (PodmanError, TimeoutError) as error:
+                logger.warning("pod %s: preStop failed: %s", name, error)
+        return float(max(LEAST_GRACE_S, grace_s - (time.monotonic() - begun_s)))
 
     async def _begin(self, pod: Object) -> bool:
         """Start the container once all is there; False where the pod was deleted before."""

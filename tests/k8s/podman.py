@@ -81,6 +81,10 @@ class Podman:
         """End a container and keep it, to be started again."""
         await podman("stop", "--ignore", "--time", f"{grace_s:.0f}", self.name(pod), timeout_s=grace_s + 60)
 
+    async def execute(self, pod: str, command: list[str], timeout_s: float) -> str:
+        """Run a command in a container; what it prints."""
+        return await podman("exec", self.name(pod), *command, timeout_s=timeout_s)
+
     async def has_image(self, image: str) -> bool:
         try:
             await podman("image", "exists", image)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 from glaciolake.catalog.store import Store
 from glaciolake.cluster.errors import ClusterError
-from glaciolake.pipeline.config import RunConfig, load_config
+from glaciolake.pipeline.__main__ import app
+from glaciolake.pipeline.config import RunConfig, commented_yaml, load_config
 from glaciolake.pipeline.run import run
 from tests.cluster.processes import kill, processes
 from tests.pipeline.chain import write_dates, write_network, write_registry
@@ -68,3 +70,17 @@ def test_a_killed_worker_costs_nothing_and_a_killed_scheduler_a_second_call(
         run(once)
     stores = [Store.open(one.store).read("test-tsho", "T121").load() for one in (config, once)]
     xr.testing.assert_identical(*stores)
+
+
+def test_the_command_says_that_there_is_no_worker_and_goes_on_waiting(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glaciolake.cluster.patience.SAY_AFTER_S", 0.2)
+    with processes(tmp_path / "cluster") as cluster:
+        cluster.scheduler()
+        place = config.cluster.model_copy(update={"scheduler": cluster.address, "workers_timeout_s": 2})
+        file = tmp_path / "config.yaml"
+        file.write_text(commented_yaml(config.model_copy(update={"cluster": place})))
+        ended = CliRunner().invoke(app, ["run", str(file)])
+    assert f"WARNING glaciolake.cluster.patience no worker at {cluster.address} after" in ended.stderr
+    assert "has no worker after 2 s" in str(ended.exception)

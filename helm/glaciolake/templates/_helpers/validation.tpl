@@ -85,6 +85,9 @@ tests/helm/test_refusals.py holds every one word for word.
 {{- if and $gpus (not $group.gpu) -}}
 {{- fail (printf "workerGroups.%s takes %s, but its gpu is false, so no task would use it; set workerGroups.%s.gpu=true, or take the limit away" $name (first $gpus) $name) -}}
 {{- end -}}
+{{- if and (gt (int $group.retireSeconds) 0) (lt (int $group.terminationGracePeriodSeconds) (add (int $group.retireSeconds) 30 | int)) -}}
+{{- fail (printf "workerGroups.%s.retireSeconds is %d and its terminationGracePeriodSeconds %d; the pod would be killed before its worker has handed over what it holds: set terminationGracePeriodSeconds to at least %d" $name (int $group.retireSeconds) (int $group.terminationGracePeriodSeconds) (add (int $group.retireSeconds) 30 | int)) -}}
+{{- end -}}
 {{- if and $group.gpu $.Values.image.digest (not $.Values.image.cudaDigest) (not $group.image.tag) (not $group.image.digest) -}}
 {{- fail (printf "image.digest pins the CPU image, and workerGroups.%s needs the CUDA one; set image.cudaDigest to its digest" $name) -}}
 {{- end -}}
