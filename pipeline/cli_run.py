@@ -99,6 +99,13 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,
     scheduler: Scheduler = None,
     workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
+    new_generation: Annotated[
+        bool,
+        typer.Option(
+            "--new-generation",
+            help="Let a series of another network or settings stand beside those in the store.",
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="The same as the argument.")] = None,
 ) -> None:
     """Bring a store up to date: find scenes, map the lakes, commit their areas per track.
@@ -125,6 +132,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         "model": model,
         "cluster.scheduler": scheduler,
         "cluster.n_workers": workers,
+        "new_generation": True if new_generation else None,
     }
     settings = load_config(file or config, overrides)
     _finish(settings, _run_with_bar(settings))
