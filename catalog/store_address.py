@@ -83,7 +83,9 @@ def _gcs(bucket: str, prefix: str) -> icechunk.Storage:
 def _azure(container: str, prefix: str) -> icechunk.Storage:
     account = os.environ.get(AZURE_ACCOUNT)
     if not account:
-        raise StoreError(f"store 'az://{container}/{prefix}' needs an account; set {AZURE_ACCOUNT} and its key")
+        raise StoreError(
+            f"store 'az://{container}/{prefix}' needs an account; set {AZURE_ACCOUNT} and its key"
+        )
     return icechunk.azure_storage(account=account, container=container, prefix=prefix, from_env=True)
 
 

@@ -93,7 +93,9 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
     last_days: LastDays = None,
     shard: Annotated[str | None, typer.Option(help="Share of the lakes, i/n with i from 0.")] = None,
-    store: Annotated[str | None, typer.Option(help="Where results go: a path, s3://bucket/prefix, gs://, az://.")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="Where results go: a path, s3://bucket/prefix, gs://, az://.")
+    ] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,

@@ -36,7 +36,7 @@ class Place:
     Raises
     ------
     PipelineError
-        No library speaks that address, nothing can be written there, or a file lies where the folder is to be.
+        No library speaks that address, nothing can be written there, or a file lies in its way.
     """
 
     def __init__(self, address: str) -> None:

@@ -17,7 +17,9 @@ from tests.catalog.store_data import batch
 LAKE = "tsho-rolpa"
 
 
-def test_a_store_in_memory_is_that_of_a_disk_and_one_by_name(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_store_in_memory_is_that_of_a_disk_and_one_by_name(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     url, local = "memory://one/lakes", Store.create(str(tmp_path_factory.mktemp("s")))
     for store in (Store.create(url), local):
         store.commit(batch([3, 1]))
