@@ -25,6 +25,13 @@ Scheduler = Annotated[
 LastDays = Annotated[
     int | None, typer.Option(min=1, help="Only the last N days up to today, UTC: for a run every hour.")
 ]
+NewGeneration = Annotated[
+    bool,
+    typer.Option(
+        "--new-generation",
+        help="Let a series of another network or settings stand beside those in the store.",
+    ),
+]
 DEMO_LAKES = "tsho-rolpa,chamlang"
 DEMO_SPAN = (datetime(2022, 10, 1), datetime(2024, 10, 1))
 INCOMPLETE = 3
@@ -98,21 +105,13 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
     last_days: LastDays = None,
     shard: Annotated[str | None, typer.Option(help="Share of the lakes, i/n with i from 0.")] = None,
-    store: Annotated[
-        str | None, typer.Option(help="Where results go: a path, s3://bucket/prefix, gs://, az://.")
-    ] = None,
+    store: Annotated[str | None, typer.Option(help="Path, or s3://bucket/prefix, gs://, az://.")] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,
     scheduler: Scheduler = None,
     workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
-    new_generation: Annotated[
-        bool,
-        typer.Option(
-            "--new-generation",
-            help="Let a series of another network or settings stand beside those in the store.",
-        ),
-    ] = False,
+    new_generation: NewGeneration = False,
     config: Annotated[Path | None, typer.Option(help="The same as the argument.")] = None,
 ) -> None:
     """Bring a store up to date: find scenes, map the lakes, commit their areas per track.
@@ -139,7 +138,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         "model": model,
         "cluster.scheduler": scheduler,
         "cluster.n_workers": workers,
-        "new_generation": True if new_generation else None,
+        "new_generation": new_generation or None,
     }
     settings = load_config(file or config, overrides)
     _finish(settings, _run_with_bar(settings))

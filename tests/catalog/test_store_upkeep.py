@@ -158,7 +158,7 @@ def test_compacting_into_other_chunks_changes_nothing_that_is_read(tmp_path: Pat
     assert (code, said) == (0, f"{LAKE}/{TRACK}: 40 slices and events laid out anew, {rows} a chunk\n")
     assert "nothing to do" in command("compact", url, "--rows", str(rows))[1]
     assert Store.open(url).digest() == expected == store.digest()
-    assert open_lake(url, LAKE)["surface"].chunks[0][0] == (max(rows, 16) if rows < 40 else 40)
+    assert open_lake(url, LAKE).chunksizes["time"][0] == (16 if rows < 16 else 40)
     group = open_store(url)._now.require(LAKE, TRACK)[0]
     assert {array_of(group, name).chunks[0] for name in PIXELS} == {rows}
     xr.testing.assert_identical(before.open_lake(LAKE).load(), open_lake(url, LAKE).load())
