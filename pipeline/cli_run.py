@@ -25,6 +25,9 @@ Scheduler = Annotated[
 LastDays = Annotated[
     int | None, typer.Option(min=1, help="Only the last N days up to today, UTC: for a run every hour.")
 ]
+Source = Annotated[
+    str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
+]
 NewGeneration = Annotated[
     bool,
     typer.Option(
@@ -97,9 +100,7 @@ def _simulate_once(
 
 def run(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     file: File = None,
-    source: Annotated[
-        str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
-    ] = None,
+    source: Source = None,
     lakes: Annotated[str | None, typer.Option(help="Lake ids, comma-separated; without it all.")] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
