@@ -17,7 +17,7 @@ class StoreReader:
     Parameters
     ----------
     url
-        A path, ``file://`` or ``s3://bucket/prefix``.
+        A path or the address of a bucket's folder; see `glaciolake.catalog.store_address.storage_of`.
 
     Attributes
     ----------

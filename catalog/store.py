@@ -23,9 +23,9 @@ from glaciolake.catalog.store_access import (
     clock_s,
     find_repository,
     guarded,
-    local_path,
     make_repository,
 )
+from glaciolake.catalog.store_address import local_path
 from glaciolake.catalog.store_digest import store_digest
 from glaciolake.catalog.store_durable import MAIN, commit_durably
 from glaciolake.catalog.store_events import withdraw_from
@@ -42,7 +42,7 @@ LONGEST_WAIT_S = 2.0
 
 
 class Store:
-    """A store of lake series at a local path, ``file://`` or ``s3://`` address.
+    """A store of lake series at a path or in a bucket; see `glaciolake.catalog.store_address`.
 
     Use `Store.open` or `Store.create`; the constructor is theirs.
     """

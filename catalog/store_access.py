@@ -1,8 +1,7 @@
-"""Where a store lies and how it is reached: addresses, one writer at a time on a disk, errors that help."""
+"""How a store is reached: its repository opened or made, and errors that help."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -11,12 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlparse
 
 import icechunk
 import zarr.errors
 
 from glaciolake.catalog.errors import StoreError
+from glaciolake.catalog.store_address import local_path, storage_of
 
 T = TypeVar("T")
 
@@ -30,56 +29,6 @@ CLOCK_SLACK_S = 60.0
 """Clocks of a cluster's machines differ; one that stands so far behind the last commit is wrong."""
 CHUNKS_PER_MANIFEST = 64
 """Chunks along a series that one manifest lists; a commit rewrites the last manifest of an array."""
-
-
-def local_path(url: str) -> Path | None:
-    """Path of a local store, ``~`` expanded and ``%20`` read; None for an object store.
-
-    Raises
-    ------
-    StoreError
-        A ``file://`` address names a host, or ``~`` a user who is not there.
-    """
-    parsed = urlparse(url)
-    if parsed.scheme not in ("", "file"):
-        return None
-    if parsed.scheme and parsed.netloc not in ("", "localhost", "~"):
-        raise StoreError(
-            f"store {url!r}: after file:// an absolute path is needed, such as file:///data/lakes"
-        )
-    home = parsed.netloc if parsed.netloc == "~" else ""
-    try:
-        return Path(home + unquote(parsed.path) if parsed.scheme else url).expanduser()
-    except RuntimeError as error:
-        raise StoreError(f"store {url!r}: {error}; give the path in full") from error
-
-
-def storage_of(url: str) -> icechunk.Storage:
-    """Icechunk storage behind an address.
-
-    Parameters
-    ----------
-    url
-        A path, ``file://`` or ``s3://bucket/prefix`` (keys from the environment).
-
-    Raises
-    ------
-    StoreError
-        The scheme is another one.
-    """
-    icechunk.set_logs_filter("off")  # what it logs arrives as a StoreError, or is answered by single_writer
-    path = local_path(url)
-    if path is not None:
-        return icechunk.local_filesystem_storage(str(path))
-    parsed = urlparse(url)
-    if parsed.scheme == "s3":
-        # A server of one's own has one name; only AWS has one for every bucket.
-        own_server = bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
-        bucket, prefix = parsed.netloc, parsed.path.strip("/")
-        return icechunk.s3_storage(bucket=bucket, prefix=prefix, force_path_style=own_server, from_env=True)
-    raise StoreError(
-        f"store {url!r} has scheme {parsed.scheme!r}; give a path, file:// or s3://bucket/prefix"
-    )
 
 
 @dataclass(frozen=True)

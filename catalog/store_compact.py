@@ -1,4 +1,4 @@
-"""Compact and expire: a season's end. Slices in order of time and few objects; old snapshots given up."""
+"""Compact and expire: a season's end. Slices in order of time, in few objects; old snapshots given up."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.store import Store
 from glaciolake.catalog.store_access import guarded
-from glaciolake.catalog.store_layout import group_of, read_headers
+from glaciolake.catalog.store_layout import TIME_CHUNK, create_pixels, group_of, read_headers
 from glaciolake.catalog.store_lock import single_writer
 from glaciolake.catalog.store_merge import Moment
 from glaciolake.catalog.store_table import Rows, array_of, current, read_rows, standing
 from glaciolake.catalog.variables import BY_NAME
 
+MOST_ROWS = 1024
+"""Slices a chunk: one of these is some hundred megabytes of pixels, all in memory when it is written."""
 SHORTEST_KEPT = timedelta(hours=1)
 """Younger snapshots may be those of readers and writers at work."""
 
@@ -43,19 +45,29 @@ class Expired:
     bytes: int
 
 
-def compact(store: Store) -> dict[str, int]:
+def compact(store: Store, rows_per_chunk: int = TIME_CHUNK) -> dict[str, int]:
     """Bring every series into order of time, those slices first that readers see; none is given up.
 
     Parameters
     ----------
     store
-        An open store; runs may go on meanwhile.
+        An open store; runs may go on meanwhile, and readers keep the state that they have opened.
+    rows_per_chunk
+        Slices a stored chunk of pixels, from then on. More make fewer objects and quicker reads of a place
+        through many years; a date, and an append, then handle so much more.
 
     Returns
     -------
     dict
-        ``lake/track`` -> slices and events brought into order; series that lay in order are not in it.
+        ``lake/track`` -> slices and events laid out anew; series that lay so already are not in it.
+
+    Raises
+    ------
+    StoreError
+        `rows_per_chunk` is out of bounds, or the store cannot be written.
     """
+    if not 1 <= rows_per_chunk <= MOST_ROWS:
+        raise StoreError(f"{rows_per_chunk} slices a chunk; give 1 to {MOST_ROWS}")
     moved: dict[str, int] = {}
     for lake, tracks in store.series().items():
         for track in tracks:
@@ -63,7 +75,8 @@ def compact(store: Store) -> dict[str, int]:
 
             def step(session: Any, moment: Moment, path: str = path) -> bool:
                 group = group_of(zarr.open_group(session, mode="r+"), path)
-                moved[path] = _in_order(group, group_of(store.snapshot(moment.parent).root, path))
+                before = group_of(store.snapshot(moment.parent).root, path)
+                moved[path] = _in_order(group, before, rows_per_chunk)
                 return moved[path] > 0
 
             store.change(f"compact {path}", step)
@@ -81,8 +94,8 @@ def order_of(rows: Rows, recipes: Sequence[str]) -> NDArray[np.intp]:
     return np.concatenate([shown, rest[by]])
 
 
-def _in_order(group: zarr.Group, before: zarr.Group) -> int:
-    """Write the rows of a series anew, in order; 0 where they lie in order.
+def _in_order(group: zarr.Group, before: zarr.Group, rows_per_chunk: int) -> int:
+    """Write the rows of a series anew, in order and in such chunks; 0 where they lie so.
 
     Parameters
     ----------
@@ -90,23 +103,35 @@ def _in_order(group: zarr.Group, before: zarr.Group) -> int:
         The series, writable.
     before
         The same of the snapshot that the transaction starts from: rows are read from it.
+    rows_per_chunk
+        Rows a chunk of pixels.
     """
     rows = read_rows(before)
     order = order_of(rows, [one.recipe for one in read_headers(before)])
-    if np.array_equal(order, np.arange(len(rows))):
+    pixels = [name for name in sorted(before.array_keys()) if name in BY_NAME]
+    sorted_already = np.array_equal(order, np.arange(len(rows)))
+    if sorted_already and all(array_of(before, name).chunks[0] == rows_per_chunk for name in pixels):
         return 0
-    for name in ("numbers", "texts"):
-        array_of(group, name)[:] = np.asarray(array_of(before, name)[:])[order]
-    for name in sorted(group.array_keys()):
-        if name in BY_NAME:
-            new, old = array_of(group, name), array_of(before, name)
-            for start in range(0, len(order), int(new.chunks[0])):
-                part = order[start : start + int(new.chunks[0])]
-                pixels = old.get_orthogonal_selection((part, slice(None), slice(None)))
-                new[start : start + len(part)] = pixels
+    if not sorted_already:
+        for name in ("numbers", "texts"):
+            array_of(group, name)[:] = np.asarray(array_of(before, name)[:])[order]
+    for name in pixels:
+        _copy_pixels(group, array_of(before, name), order, rows_per_chunk)
     layout: Any = group.attrs["layout"]
     group.attrs["layout"] = int(layout) + 1
     return len(rows)
+
+
+def _copy_pixels(
+    group: zarr.Group, old: zarr.Array[Any], order: NDArray[np.intp], rows_per_chunk: int
+) -> None:
+    new = array_of(group, old.basename)
+    if new.chunks[0] != rows_per_chunk:
+        del group[old.basename]  # chunks are for life
+        new = create_pixels(group, BY_NAME[old.basename], old.shape, rows_per_chunk)
+    for start in range(0, len(order), rows_per_chunk):
+        part = order[start : start + rows_per_chunk]
+        new[start : start + len(part)] = old.get_orthogonal_selection((part, slice(None), slice(None)))
 
 
 def expire(store: Store, keep: timedelta) -> Expired:

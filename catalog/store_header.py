@@ -113,8 +113,8 @@ class SeriesHeader:
         self.check_grid(stored, url)
         where = f"series {self.lake}/{self.track} in store {url!r}"
         cure = (
-            "Use the same one, give another store, or set new_generation to keep both apart in this one; "
-            "series made in two ways are never mixed"
+            "Use the same one, give another store, or run with --new-generation (new_generation: true) to "
+            "keep both apart in this one; series made in two ways are never mixed"
         )
         if self.model_sha256 != stored.model_sha256:
             raise StoreError(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TextIO
 
 from glaciolake.catalog.errors import StoreError
-from glaciolake.catalog.store_access import guarded, local_path
+from glaciolake.catalog.store_access import guarded
+from glaciolake.catalog.store_address import local_path
 
 PATIENCE_S = 300.0
 """Another writer may be at work, or commit first on an object store; it is tried again for so long."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +110,32 @@ class StoredPixels:
         """Three."""
         return 3
 
-    def __getitem__(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        """Read and decode the pixels at (time, y, x) slices."""
-        times, *window = key
-        chosen, names = self.rows[times], self.names[times]
-        stored = named_damage(self.place, lambda: self._stored(chosen, window), lambda: self._damaged(names))
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read and decode the pixels at (time, y, x): numbers, slices, lists, each along its own axis."""
+        key = key if isinstance(key, tuple) else (key,)
+        key = (*key, *[slice(None)] * (3 - len(key)))
+        at = [np.arange(n)[one] for n, one in zip(self.shape, key, strict=True)]
+        shape = tuple(size for one in at for size in one.shape)  # an axis of one number is dropped
+        times, y, x = map(np.atleast_1d, at)
+        if 0 in shape:
+            return np.empty(shape, self.dtype)
+        stored = named_damage(
+            self.place, lambda: self._stored(times, y, x), lambda: self._damaged(self.names[times])
+        )
+        return self._decoded(stored).reshape(shape)
+
+    def _stored(self, times: NDArray[np.intp], y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[Any]:
+        """Read what is asked for, and of a window no more than its frame."""
+        rows = self.rows[times]
+        frame = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
+        if np.array_equal(rows, np.arange(rows[0], rows[0] + rows.size)):
+            found = np.asarray(self.array[(slice(int(rows[0]), int(rows[-1]) + 1), *frame)])
+        else:
+            found = np.asarray(self.array.get_orthogonal_selection((rows, *frame)))
+        inside = (_steps(y - frame[0].start), _steps(x - frame[1].start))
+        return np.asarray(found[:, inside[0]][:, :, inside[1]])
+
+    def _decoded(self, stored: NDArray[Any]) -> NDArray[Any]:
         if self.variable.fill is None:
             return stored
         found = stored.astype("float32")
@@ -123,12 +143,6 @@ class StoredPixels:
             found *= np.float32(self.variable.scale)
         found[stored == self.variable.fill] = np.nan
         return found
-
-    def _stored(self, chosen: NDArray[np.intp], window: Sequence[Any]) -> NDArray[Any]:
-        if chosen.size and np.array_equal(chosen, np.arange(chosen[0], chosen[0] + chosen.size)):
-            part = slice(int(chosen[0]), int(chosen[-1]) + 1)
-            return np.asarray(self.array[(part, *window)])
-        return np.asarray(self.array.get_orthogonal_selection((chosen, *window)))
 
     def _damaged(self, names: NDArray[Any]) -> list[str]:
         """Names of the slices that cannot be read."""
@@ -142,6 +156,11 @@ class StoredPixels:
         return found
 
 
+def _steps(index: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Whole range as a slice, which copies nothing."""
+    return slice(None) if np.array_equal(index, np.arange(index.size)) else index
+
+
 def pixels_of(
     group: zarr.Group, variable: Variable, rows: Rows, index: NDArray[np.intp], place: Place
 ) -> xr.Variable:
@@ -153,7 +172,8 @@ def pixels_of(
     encoding = {key: attrs.pop(key) for key in DECODED if key in attrs} | {"dtype": np.dtype(variable.dtype)}
     n = max(int(array.chunks[0]), TIME_CHUNK)
     name = f"{variable.name}-{tokenize(place, index)}"
-    lazy = dask.array.from_array(source, chunks=(n, -1, -1), name=name, asarray=False, fancy=False)
+    # with fancy=False dask would not hand down what is asked for of a chunk, and whole chunks were decoded
+    lazy = dask.array.from_array(source, chunks=(n, -1, -1), name=name, asarray=False)
     return xr.Variable(PIXEL, lazy, attrs, encoding)
 
 

@@ -21,6 +21,14 @@ from glaciolake.cluster import facts
 PACKAGE = "glaciolake"
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 ARCHIVE_HOSTS = ("cmr.earthdata.nasa.gov", "cumulus.asf.earthdatacloud.nasa.gov")
+KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME",
+    "abfs": "AZURE_STORAGE_ACCOUNT_NAME",
+}
+"""Schemes of the buckets that a store can lie in, and the first variable that access to them needs."""
 GIB = 2**30
 ENOUGH_DISK_BYTES, LEAST_DISK_BYTES = 10 * GIB, GIB
 ENOUGH_MEMORY_BYTES = 2 * GIB
@@ -60,7 +68,7 @@ def examine(
     Parameters
     ----------
     store
-        Where results are to go: a path, ``file://`` or ``s3://bucket/prefix``; need not exist.
+        Where results are to go: a path or the address of a bucket; need not exist.
     scheduler
         Address of a Dask scheduler to try; None tries none.
     hosts
@@ -160,10 +168,11 @@ def check_store(store: str) -> Check:
     if path is not None:
         return check_disk(path, facts.free_bytes(path), facts.write_error(path))
     scheme = store.partition("://")[0]
-    if scheme == "s3":
-        found = "not checked: object store; keys come from the environment (AWS_ACCESS_KEY_ID, ...)"
+    if scheme in KEYS:
+        found = f"not checked: object store; keys come from the environment ({KEYS[scheme]}, ...)"
         return Check("disk", "ok", found)
-    return Check("disk", "fail", f"no store can be at {scheme}://", "give a path, or s3://bucket/prefix")
+    fix = "give a path, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+    return Check("disk", "fail", f"no store that lasts can be at {scheme}://", fix)
 
 
 def check_disk(path: Path, free_bytes: int, write_error: str | None) -> Check:

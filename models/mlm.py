@@ -58,6 +58,7 @@ def model_item(
             "datetime": None,
             "start_datetime": f"{first}T00:00:00Z",
             "end_datetime": f"{last}T23:59:59Z",
+            "bands": _bands(spec),  # MLM wants them here, and STAC only where an asset has them as well
             "mlm:name": name,
             "mlm:architecture": "U-Net",
             "mlm:tasks": ["semantic-segmentation"],
@@ -68,7 +69,7 @@ def model_item(
             "mlm:output": [_output(spec)],
         },
         "links": [],
-        "assets": _assets(path, facts),
+        "assets": _assets(path, facts, spec),
     }
 
 
@@ -79,7 +80,7 @@ def write_item(path: Path, item: Mapping[str, Any]) -> Path:
     return out
 
 
-def _assets(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _assets(path: Path, facts: Mapping[str, Any], spec: ModelSpec) -> dict[str, Any]:
     name = facts["name"]
     return {
         "model": {
@@ -87,6 +88,7 @@ def _assets(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
             "type": "application/octet-stream; framework=onnx; profile=onnx",
             "title": "Weights",
             "roles": ["mlm:model", "mlm:weights"],
+            "bands": _bands(spec),
             "mlm:artifact_type": "onnx",
             "file:checksum": multihash("sha256", facts["sha256"]),
             "file:size": path.stat().st_size,
@@ -105,6 +107,11 @@ def _span(facts: Mapping[str, Any]) -> tuple[str, str]:
         return str(facts["span"][0]), str(facts["span"][1])
     days = [*facts["split"]["train"], *facts["split"]["validation"]]
     return min(days), max(days)
+
+
+def _bands(spec: ModelSpec) -> list[dict[str, Any]]:
+    about = "backscatter, gamma nought, terrain corrected"
+    return [{"name": band.upper(), "description": f"{band.upper()} {about}"} for band in spec.bands]
 
 
 def _input(spec: ModelSpec) -> dict[str, Any]:

@@ -25,8 +25,18 @@ Scheduler = Annotated[
 LastDays = Annotated[
     int | None, typer.Option(min=1, help="Only the last N days up to today, UTC: for a run every hour.")
 ]
-DEMO_LAKES = ("tsho-rolpa", "chamlang")
-DEMO_SPAN = (date(2022, 10, 1), date(2024, 10, 1))
+Source = Annotated[
+    str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
+]
+NewGeneration = Annotated[
+    bool,
+    typer.Option(
+        "--new-generation",
+        help="Let a series of another network or settings stand beside those in the store.",
+    ),
+]
+DEMO_LAKES = "tsho-rolpa,chamlang"
+DEMO_SPAN = (datetime(2022, 10, 1), datetime(2024, 10, 1))
 INCOMPLETE = 3
 """Exit code of a run that finished but could not use everything."""
 TABLE_CAPTION = "used: of all stored slices those with an area that are neither incomplete nor frozen season"
@@ -37,6 +47,9 @@ SHOWN = 20
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for archive, store and figure.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulated archive.")] = 0,
+    lakes: Annotated[str, typer.Option(help="Lake ids, comma-separated.")] = DEMO_LAKES,
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = DEMO_SPAN[0],
+    end: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Day after the last.")] = DEMO_SPAN[1],
 ) -> None:
     """Make a small simulated archive, run the whole chain on it, and draw the result.
 
@@ -48,33 +61,35 @@ def demo(
     from glaciolake.pipeline.config import load_config
     from glaciolake.pipeline.overview import draw_lake
 
-    archive, store = out / "archive", out / "lakes.icechunk"
+    archive, store, ids = out / "archive", out / "lakes.icechunk", lakes.split(",")
     settings = load_config(
-        None, {"source": str(archive / "catalog" / "catalog.json"), "store": str(store), "lakes": DEMO_LAKES}
+        None, {"source": str(archive / "catalog" / "catalog.json"), "store": str(store), "lakes": ids}
     )
     with connect(settings.cluster) as client:
         client.register_plugin(WorkerSetup())
-        _simulate_once(client, archive, seed)
+        _simulate_once(client, archive, ids, (start.date(), end.date()), seed)
         summary = _run_with_bar(settings, client)
-    for lake in DEMO_LAKES:
+    for lake in ids:
         figure = draw_lake(str(store), lake, out / f"{lake}.png")
         typer.echo(f"Figure: {figure}")
-    typer.echo(f'Open it: glaciolake.open_lake("{store}", "tsho-rolpa", "T121")')
+    typer.echo(f'Open it: glaciolake.open_tracks("{store}", "{ids[0]}")')
     typer.echo(f"Score it: glaciolake evaluate --truth {archive} --store {store} --out {out / 'scores'}")
     _finish(settings, summary)
 
 
-def _simulate_once(client: Client, archive: Path, seed: int) -> None:
+def _simulate_once(
+    client: Client, archive: Path, lakes: list[str], span: tuple[date, date], seed: int
+) -> None:
     """Write the demo's archive, unless it is there already; one that was broken off is begun anew."""
     from glaciolake.catalog.simulate.order import make_order, read_recipe
     from glaciolake.pipeline.cli_simulate import write_on
 
-    order = make_order(DEMO_LAKES, DEMO_SPAN, seed=seed)
+    order = make_order(lakes, span, seed=seed)
     found = read_recipe(archive)
     if found is not None and found[0] != order:
         raise typer.BadParameter(
-            f"{archive} was made with other settings (seed {found[0].seed}); give that seed or another --out "
-            "folder"
+            f"{archive} was made with other settings ({', '.join(found[0].sites)}, {found[0].start} to "
+            f"{found[0].end}, seed {found[0].seed}); give those, or another --out folder"
         )
     if found is not None and not found[1]:
         shutil.rmtree(archive)  # ours, and half made: a killed demo
@@ -85,20 +100,19 @@ def _simulate_once(client: Client, archive: Path, seed: int) -> None:
 
 def run(  # noqa: PLR0913  # a command has an option for everything that people set on the spot
     file: File = None,
-    source: Annotated[
-        str | None, typer.Option(help="Folder of GeoTIFFs, catalog.json, STAC API address, or asf.")
-    ] = None,
+    source: Source = None,
     lakes: Annotated[str | None, typer.Option(help="Lake ids, comma-separated; without it all.")] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")] = None,
     last_days: LastDays = None,
     shard: Annotated[str | None, typer.Option(help="Share of the lakes, i/n with i from 0.")] = None,
-    store: Annotated[str | None, typer.Option(help="Where results go: a path or s3://bucket/prefix.")] = None,
+    store: Annotated[str | None, typer.Option(help="Path, or s3://bucket/prefix, gs://, az://.")] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks, such as T012,T121; without it all.")] = None,
     registry: Annotated[Path | None, typer.Option(help="Your own lakes as GeoJSON.")] = None,
     model: Annotated[str | None, typer.Option(help="Shipped name or path of an .onnx file.")] = None,
     scheduler: Scheduler = None,
     workers: Annotated[int | None, typer.Option(help="Local workers; without it one a core.")] = None,
+    new_generation: NewGeneration = False,
     config: Annotated[Path | None, typer.Option(help="The same as the argument.")] = None,
 ) -> None:
     """Bring a store up to date: find scenes, map the lakes, commit their areas per track.
@@ -125,6 +139,7 @@ def run(  # noqa: PLR0913  # a command has an option for everything that people 
         "model": model,
         "cluster.scheduler": scheduler,
         "cluster.n_workers": workers,
+        "new_generation": new_generation or None,
     }
     settings = load_config(file or config, overrides)
     _finish(settings, _run_with_bar(settings))

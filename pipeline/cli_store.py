@@ -110,16 +110,23 @@ def repair(store: Address) -> None:
 
 
 @store_app.command()
-def compact(store: Address) -> None:
-    """Bring the slices of every series into order of time; at a season's end, for quicker reading."""
+def compact(
+    store: Address,
+    rows: Annotated[int, typer.Option(help="Slices a stored chunk of pixels, from now on.")] = 16,
+) -> None:
+    """Bring the slices of every series into order of time; at a season's end, for quicker reading.
+
+    With more rows a chunk, a place through many years is read from fewer objects; a date, and each later
+    append, handles so many more slices.
+    """
     from glaciolake.catalog.store import Store
     from glaciolake.catalog.store_compact import compact as bring_in_order
 
-    moved = bring_in_order(Store.open(store))
+    moved = bring_in_order(Store.open(store), rows)
     for path, n in moved.items():
-        typer.echo(f"{path}: {n} slices and events brought into order")
+        typer.echo(f"{path}: {n} slices and events laid out anew, {rows} a chunk")
     if not moved:
-        typer.echo("every series lies in order; nothing to do")
+        typer.echo(f"every series lies in order, {rows} slices a chunk; nothing to do")
 
 
 @store_app.command()

@@ -57,7 +57,7 @@ class RunConfig(BaseModel):
     source: str = Field(
         description="Where scenes come from: a folder of GeoTIFFs, a catalog.json, a STAC API, or asf."
     )
-    store: str = Field(description="Where results go: a path, file:// or s3://bucket/prefix.")
+    store: str = Field(description="Where results go: a path, s3://bucket/prefix, gs://... or az://...")
     lakes: tuple[str, ...] = Field(
         default=(), description="Lake ids of the registry; empty runs all of them."
     )

@@ -87,13 +87,18 @@ def executed(number: int, desk: Desk, code: str) -> tuple[Any, Any]:
     (path,) = (one for one in NOTEBOOKS if one.name.startswith(f"{number}_"))
     notebook: Any = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE.format(code=code)))
-    NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(desk.folder)}}).execute()
+    execute(notebook, desk.folder)
+    return json.loads((desk.folder / "told.json").read_text()), notebook
+
+
+def execute(notebook: Any, folder: Path) -> None:
+    """Run all cells in a folder; none may fail or warn."""
+    NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if output.get("name") == "stderr":
                 said = [line for line in output["text"].splitlines() if " - distributed." not in line]
                 assert not said, f"cell {cell['id']} warns: {said}"  # but for a busy machine's slow worker
-    return json.loads((desk.folder / "told.json").read_text()), notebook
 
 
 def n_figures(notebook: Any) -> int:
@@ -115,6 +120,33 @@ def test_there_are_four_and_the_page_names_them() -> None:
     assert [path.name[0] for path in NOTEBOOKS] == ["1", "2", "3", "4"]
     page = (NOTEBOOKS[0].parent / "README.md").read_text()
     assert all(path.name in page for path in NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_makes_what_it_lacks_and_runs_from_top_to_bottom(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it lies in the repository, where nothing has been made yet; of a few weeks, or of one year."""
+    for name in ("GLACIOLAKE_STORE", "GLACIOLAKE_SCENES"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GLACIOLAKE_DEMO", f"--lakes {LAKE} --start 2024-07-03 --end 2024-08-16")
+    monkeypatch.setenv("GLACIOLAKE_YEARS", "2024")
+    (tmp_path / "notebooks").mkdir()
+    notebook: Any = nbformat.read(path, as_version=4)
+    execute(notebook, tmp_path / "notebooks")
+    made = {one.name for one in (tmp_path / "demo").glob("*.icechunk")}
+    assert (
+        made
+        == {
+            "1": {"lakes.icechunk"},
+            "2": {"ten-years.icechunk"},
+            "3": {"lakes.icechunk"},
+            "4": {"lakes.icechunk", "lakes-with-dark-water-1.icechunk"},
+        }[path.name[0]]
+    )
+    for name in made:
+        assert glaciolake.open_store(str(tmp_path / "demo" / name)).lakes == {LAKE: list(TRACKS)}
+    assert n_figures(notebook) >= 1
 
 
 def test_1_opens_the_cube_and_shows_a_date_of_open_water(desk: Desk) -> None:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 OBJECT_STORES = {"s3", "gs", "gcs", "abfs", "az", "memory"}
 """They have no folders: asked for one, some make a bucket out of a name that was mistyped."""
+READ_ONLY = {"data", "git", "github", "http", "https", "libarchive", "reference", "tar", "zip"}
+"""fsspec reads them; what it writes to some of them, a web server's POST or an archive, is no export."""
 
 
 class Place:
@@ -34,14 +36,20 @@ class Place:
     Raises
     ------
     PipelineError
-        No library speaks that address, or a file lies where the folder is to be.
+        No library speaks that address, nothing can be written there, or a file lies in its way.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/") or address
+        schemes = {part.partition("://")[0] for part in address.split("::") if "://" in part}
+        if schemes & READ_ONLY:
+            raise PipelineError(
+                f"cannot write to {address!r}: {' and '.join(sorted(schemes & READ_ONLY))} can only be read; "
+                "give a path, or a bucket such as s3://bucket/prefix"
+            )
         try:
             self._files, self._root = fsspec.url_to_fs(address)
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:
             raise PipelineError(
                 f"cannot write to {address!r}: {error}; give a path, or install what speaks that address "
                 "(S3: pip install 'glaciolake[s3]')"

@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 import glaciolake
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.reader_tables import AREA_COLUMNS
-from glaciolake.catalog.readers import within
+from glaciolake.catalog.readers import open_lake, within
 from glaciolake.catalog.store import Batch, Store
+from glaciolake.catalog.store_series import StoredPixels
 from glaciolake.catalog.variables import VARIABLES
-from tests.catalog.store_data import HEADER, batch, slices
+from tests.catalog.store_data import COLUMNS, HEADER, ROWS, batch, slices
 
 LAKE = "tsho-rolpa"
 UP = replace(HEADER, track="T012", orbit_state="ascending")
@@ -121,3 +123,43 @@ def test_pixels_are_lazy_and_travel_to_dask_workers(url: str) -> None:
     there = pickle.loads(cloudpickle.dumps(lazy.mean(("y", "x")))).values  # as distributed sends it
     np.testing.assert_allclose(there, lazy.values.mean(axis=(1, 2)), rtol=1e-6)
     assert lazy[0, :2, 3].values.shape == (2,)
+
+
+KEYS = (
+    np.s_[:, 2, 3],
+    np.s_[5],
+    np.s_[-1, -1, -1],
+    np.s_[::-1],
+    np.s_[3:30:4, ::-2, 1:6],
+    np.s_[[3, 1, 30]],
+    np.s_[:, [4, 0], 2],
+    np.s_[3:3],
+)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_a_part_of_the_pixels_is_that_part(tmp_path: Path, key: Any) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    packed = slices(range(40))
+    packed["surface"].values[:] = np.random.default_rng(0).integers(0, 4, packed["surface"].shape)
+    store.commit(Batch(HEADER, packed))
+    found, whole = open_lake(store.url, LAKE)["surface"], packed["surface"].values.astype("float32")
+    assert found[key].shape == whole[key].shape
+    assert np.array_equal(found[key].values, whole[key])
+
+
+def test_no_more_is_decoded_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.create(str(tmp_path / "s"))
+    store.commit(batch(range(40)))
+    surface, decoded = open_lake(store.url, LAKE)["surface"], [0]
+    decode = StoredPixels._decoded
+
+    def counted(self: StoredPixels, stored: NDArray[Any]) -> NDArray[Any]:
+        decoded[0] += stored.size
+        return decode(self, stored)
+
+    monkeypatch.setattr(StoredPixels, "_decoded", counted)
+    for part, n in ((surface[:, 2, 3], 40), (surface[7], ROWS * COLUMNS), (surface[:16, 1:3], 32 * COLUMNS)):
+        decoded[0] = 0
+        part.load()
+        assert decoded[0] == n

@@ -26,7 +26,7 @@ from glaciolake.catalog import store_lock
 from glaciolake.catalog.errors import StoreError
 from glaciolake.catalog.readers import open_lake
 from glaciolake.catalog.store import Batch, Store
-from glaciolake.catalog.store_access import local_path
+from glaciolake.catalog.store_address import local_path
 from tests.catalog.store_data import HEADER, batch, slices
 
 

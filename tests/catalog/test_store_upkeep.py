@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from glaciolake.catalog.readers import open_lake, open_store
 from glaciolake.catalog.store import Batch, Store
 from glaciolake.catalog.store_compact import compact, expire
 from glaciolake.catalog.store_digest import series_digest
+from glaciolake.catalog.store_table import array_of
 from glaciolake.catalog.store_verify import repair, verify
 from glaciolake.catalog.variables import VARIABLES
 from glaciolake.pipeline.__main__ import app
@@ -24,6 +27,7 @@ from tests.catalog.store_data import HEADER, batch, slices
 
 LAKE, TRACK = "tsho-rolpa", "T121"
 PASS = "T121_S1A_{:05d}"
+PIXELS = ("water_probability", "gamma0_vv_db", "surface")
 
 
 def ids(url: str) -> list[int]:
@@ -141,6 +145,67 @@ def test_compacting_changes_nothing_but_the_order_on_disk(tmp_path: Path) -> Non
     assert store.commit(noisy(range(58, 61))) is not None  # a writer that was there before
     assert Store.open(url).commit(noisy(range(61))) is None
     assert ids(url) == list(range(61))
+
+
+@pytest.mark.parametrize("rows", [7, 64])
+def test_compacting_into_other_chunks_changes_nothing_that_is_read(tmp_path: Path, rows: int) -> None:
+    url = str(tmp_path / "s")
+    store = Store.create(url)
+    for days in (range(20, 40), range(20)):
+        store.commit(noisy(days))
+    before, expected = open_store(url), store.digest()
+    code, said = command("compact", url, "--rows", str(rows))
+    assert (code, said) == (0, f"{LAKE}/{TRACK}: 40 slices and events laid out anew, {rows} a chunk\n")
+    assert "nothing to do" in command("compact", url, "--rows", str(rows))[1]
+    assert Store.open(url).digest() == expected == store.digest()
+    assert open_lake(url, LAKE).chunksizes["time"][0] == (16 if rows < 16 else 40)
+    group = open_store(url)._now.require(LAKE, TRACK)[0]
+    assert {array_of(group, name).chunks[0] for name in PIXELS} == {rows}
+    xr.testing.assert_identical(before.open_lake(LAKE).load(), open_lake(url, LAKE).load())
+    for days in (range(40, 45), range(45, 46)):
+        assert store.commit(noisy(days)) is not None  # a writer that was there before
+    assert ids(url) == list(range(46)) and verify(store) == []
+    with pytest.raises(StoreError, match="0 slices a chunk; give 1 to"):
+        compact(store, 0)
+
+
+def test_compacting_beside_writers_and_readers_loses_and_tears_nothing(tmp_path: Path) -> None:
+    url = str(tmp_path / "s")
+    serial = Store.create(str(tmp_path / "serial"))
+    serial.commit(batch(range(36)))
+    Store.create(url).commit(batch(range(20)))
+    done = Event()
+
+    def write(first: int) -> None:
+        store = Store.open(url)
+        for day in range(first, 36, 2):
+            store.commit(batch([day]))
+
+    def read() -> list[int]:
+        reader, seen = open_store(url), []
+        while not done.is_set():
+            series = reader.refresh().open_lake(LAKE).load()
+            days = [int(str(text)[-5:]) for text in series["pass_id"].values]
+            expected = slices(days)["surface"].values[:, 0, 0]
+            assert np.array_equal(series["surface"].values[:, 0, 0], expected)
+            seen.append(len(days))
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, first) for first in (20, 21)]
+        reader = pool.submit(read)
+        store = Store.open(url)
+        try:
+            for rows in (64, 5, 16):
+                compact(store, rows)
+            for writer in writers:
+                writer.result()
+        finally:
+            done.set()
+        counts = reader.result()
+    assert counts == sorted(counts) and len(counts) > 1
+    compact(store, 64)
+    assert Store.open(url).digest() == serial.digest() and verify(store) == []
 
 
 def versions_of(url: str, day: int) -> list[str]:

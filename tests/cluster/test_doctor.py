@@ -163,7 +163,10 @@ def test_a_store_where_no_folder_can_be_is_told(tmp_path: Path) -> None:
     ("store", "state", "says"),
     [
         ("s3://bucket/lakes", "ok", "not checked: object store; keys come from the environment"),
-        ("gs://bucket/lakes", "fail", "no store can be at gs://"),
+        ("gs://bucket/lakes", "ok", "from the environment (GOOGLE_APPLICATION_CREDENTIALS"),
+        ("az://lakes", "ok", "from the environment (AZURE_STORAGE_ACCOUNT_NAME"),
+        ("memory://lakes", "fail", "no store that lasts can be at memory://"),
+        ("ftp://host/lakes", "fail", "no store that lasts can be at ftp://"),
         ("file://data/lakes", "fail", "after file:// comes an absolute path"),
         ("~nobody-of-this-name/lakes", "fail", "home directory"),
     ],

@@ -17,6 +17,7 @@ import pytest
 from distributed import LocalCluster
 from typer.testing import CliRunner, Result
 
+from glaciolake.catalog.readers import open_store
 from glaciolake.pipeline.__main__ import app, main, options
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.trial import judge, measured_area_m2
@@ -203,6 +204,19 @@ def test_the_last_days_are_counted_from_today(arguments: list[str]) -> None:
     assert invoke(*arguments, "--last-days", "30").exit_code == 0, "an hour without a scene is no error"
     both = CliRunner().invoke(app, [*arguments, "--last-days", "30", "--start", "2021-01-01"])
     assert both.exit_code == 2 and "leave --start and --end out" in unboxed(both)
+
+
+def test_other_settings_get_a_generation_of_their_own_where_that_is_asked_for(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke(*arguments)
+    (tmp_path / "run.yaml").write_text("source: a\nstore: b\ndespeckle: {method: none}\n")
+    other = [*arguments, "--config", str(tmp_path / "run.yaml")]
+    assert "or run with --new-generation" in fails_with(other, monkeypatch, capsys)
+    store = open_store(str(tmp_path / "store"))
+    assert list(store.to_dataframe()["generations"]) == [1]
+    assert "3/3 slices" in invoke(*other, "--new-generation").output
+    assert list(store.refresh().to_dataframe()["generations"]) == [2]
 
 
 def test_a_configuration_is_given_as_the_argument(arguments: list[str], tmp_path: Path) -> None:

@@ -294,6 +294,21 @@ def test_an_object_store_gets_the_same(store: Store, series: xr.Dataset) -> None
     list(export(store.url, "memory://bucket/lakes", ["zarr"], Choice(track="T121"), overwrite=True))
 
 
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("https://host/lakes", "https can only be read"),
+        ("zip://lakes.zip", "zip can only be read"),
+        ("simplecache::https://host/lakes", "https can only be read"),
+        ("nope://lakes", "Protocol not known: nope; give a path, or install what speaks"),
+        ("ftp://127.0.0.1:9/lakes", "Connection refused"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_any_work(store: Store, out: str, told: str) -> None:
+    with pytest.raises(PipelineError, match=f"cannot write to '{out}': .*{told}"):
+        list(export(store.url, out, ["csv"]))
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a bucket on an S3 server of this machine."""

@@ -25,7 +25,7 @@ from shapely.geometry import Polygon, box, shape
 
 from glaciolake.catalog.store import Store
 from glaciolake.catalog.variables import BY_NAME, PIXEL
-from glaciolake.models.weights import DEFAULT_MODEL, card, digest
+from glaciolake.models.weights import DEFAULT_MODEL, card, digest, shipped
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.export.choice import Choice
 from glaciolake.pipeline.export.formats import FORMATS, export
@@ -37,6 +37,24 @@ KINDS = {
     "Collection": pystac.STACObjectType.COLLECTION,
     "Feature": pystac.STACObjectType.ITEM,
 }
+
+
+SCHEMAS = Path(__file__).parent / "schemas"
+EXTENSIONS = "https://stac-extensions.github.io/"
+NOT_TO_BE_HAD = f"{EXTENSIONS}raster/v2.0.0/schema.json"
+"""In no package; what we say by it is compared with the files."""
+
+
+@pytest.fixture(scope="module")
+def validator() -> JsonSchemaSTACValidator:
+    """One that knows the schemas of the extensions; what it does not know it would have to fetch."""
+    found = JsonSchemaSTACValidator()
+    for path in SCHEMAS.glob("*.json"):
+        schema = json.loads(path.read_text())
+        found.schema_cache[schema["$id"].removesuffix("#")] = schema
+    newer = found.schema_cache[f"{EXTENSIONS}classification/v2.0.0/schema.json"]
+    found.schema_cache[f"{EXTENSIONS}classification/v1.1.0/schema.json"] = newer  # see schemas/README.md
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +97,44 @@ def test_every_file_is_valid_against_the_core_schemas(out: Path, series: xr.Data
     assert len(told) == 2 + series.sizes["time"] + 1  # catalogue and collection, its items, the network
     for text in told:
         JsonSchemaSTACValidator().validate_core(text, KINDS[str(text["type"])], "1.1.0")
+
+
+def test_every_file_is_valid_against_the_schemas_of_its_extensions(
+    out: Path, validator: JsonSchemaSTACValidator
+) -> None:
+    seen = set()
+    networks = shipped()[DEFAULT_MODEL].parent.glob("*.stac.json")
+    for text in [*texts(out), *(json.loads(path.read_text()) for path in networks)]:
+        for extension in set(text.get("stac_extensions", ())) - {NOT_TO_BE_HAD}:
+            validator.validate_extension(text, KINDS[str(text["type"])], "1.1.0", extension)
+            seen.add(extension.removeprefix(EXTENSIONS).partition("/")[0])
+    assert seen == {"classification", "datacube", "file", "mlm", "projection", "sat"}
+
+
+@pytest.mark.parametrize(
+    ("extension", "path", "wrong"),
+    [
+        ("datacube/v2.2.0", ("cube:variables", "area_m2", "dimensions"), "time"),
+        ("projection/v2.0.0", ("properties", "proj:transform"), [1.0, 2.0]),
+        ("sat/v1.0.0", ("properties", "sat:orbit_state"), "sideways"),
+        ("classification/v2.0.0", ("item_assets", "surface", "classification:classes"), [{"value": "two"}]),
+        ("file/v2.1.0", ("assets", "model", "file:checksum"), "none"),
+        ("mlm/v1.4.0", ("properties", "mlm:output"), [{"classification:classes": [{"value": "two"}]}]),
+    ],
+)
+def test_the_schemas_refuse_what_is_wrong(
+    out: Path, validator: JsonSchemaSTACValidator, extension: str, path: tuple[str, ...], wrong: Any
+) -> None:
+    address = f"{EXTENSIONS}{extension}/schema.json"
+    text = next(one for one in texts(out) if address in one.get("stac_extensions", ()) and path[0] in one)
+    *way, last = path
+    inner = text
+    for name in way:
+        inner = inner[name]
+    assert last in inner
+    inner[last] = wrong
+    with pytest.raises(pystac.STACValidationError):
+        validator.validate_extension(text, KINDS[str(text["type"])], "1.1.0", address)
 
 
 def test_there_is_an_item_a_slice_with_its_time_place_and_orbit(
