@@ -74,6 +74,10 @@ def evaluate(  # noqa: PLR0913  # a command has an option for everything that pe
     if split is None and (seeds > 1 or intervals):
         raise typer.BadParameter("--seeds and --intervals are of networks trained here: give --split as well")
     _check_simulated(simulated, store, split)
+    if truth is not None and any(one is not None for one in (raw, model, train, split, simulated)):
+        raise typer.BadParameter(
+            "--truth scores a store: --raw, --model, --train, --split and --simulated go with --pairs"
+        )
     if truth is not None and store is not None:
         _against_truth(truth, store, out, as_json)
     if pairs is None:

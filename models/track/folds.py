@@ -142,10 +142,17 @@ def _predicted(  # noqa: PLR0913  # what is tested, on what, by whom, and where 
         path = trial.cache / (name if outer else f"{INNER}-{name}")
         if not path.is_file():
             _store(path, _predict(fold, split, trial, begin(f"{split}, {fold.name}"), events=outer))
-        with np.load(path) as stored:
-            probabilities = [stored[str(i)].astype(np.float32) for i in range(len(fold.test))]
-            found.append(Predicted(fold, probabilities, list(stored["planted"])))
+        found.append(_stored(path, fold))
     return found
+
+
+def _stored(path: Path, fold: Fold) -> Predicted:
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            probabilities = [stored[str(i)].astype(np.float32) for i in range(len(fold.test))]
+            return Predicted(fold, probabilities, list(stored["planted"]))
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        raise ModelError(f"{path} holds no finished fold ({error}); remove it, and run again") from error
 
 
 def read_predictions(folder: Path) -> dict[str, Float32]:
@@ -266,6 +273,7 @@ def _digest(samples: Sequence[Sample], fold: Fold, split: Split, trial: Trial) -
         digest.update(f"{one.lake}{one.start}".encode() + one.water.tobytes() + one.power.tobytes())
     for key, rows in sorted(trial.images.items()):
         digest.update(f"{key}{[start for start, _ in rows]}".encode())
+        digest.update(b"".join(power.tobytes() for _, power in rows))
     digest.update(trial.simulated.digest.encode())
     for lake, frame in sorted(trial.registry.items()):
         digest.update(lake.encode() + frame.tobytes())

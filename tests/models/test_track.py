@@ -188,6 +188,11 @@ def test_folds_are_predicted_once_and_kept(tmp_path: Path) -> None:
     changed = Trial(images, BRIEF.model_copy(update={"steps": 4}), TRACK_SPEC, tmp_path / "folds")
     predict_folds(DATES, "scene", changed, begin)  # type: ignore[arg-type]
     assert len(begun) == 10
+    torn = min(trial.cache.glob("*.npz"))
+    torn.write_bytes(torn.read_bytes()[:200])
+    with pytest.raises(ModelError, match=f"{torn.name} holds no finished fold.*remove it"):
+        for tried in (trial, changed):  # it is of one of the two
+            predict_folds(DATES, "scene", tried, begin)  # type: ignore[arg-type]
 
 
 def test_what_a_fold_predicts_does_not_depend_on_its_tests_labels(tmp_path: Path) -> None:

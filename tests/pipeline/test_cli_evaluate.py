@@ -212,6 +212,12 @@ def test_what_to_score_and_against_what_must_be_given(tmp_path: Path) -> None:
         assert done.exit_code == 2 and missing in done.output
 
 
+@pytest.mark.parametrize("word", ["--raw", "--model", "--train"])
+def test_what_belongs_to_pairs_is_refused_beside_a_store(tmp_path: Path, word: str) -> None:
+    done = invoke([*arguments(tmp_path, looks()), word, str(tmp_path)])
+    assert done.exit_code == 2 and "go with --pairs" in " ".join(done.output.split())
+
+
 def test_a_store_in_which_nothing_has_an_area_is_reported_all_the_same(tmp_path: Path) -> None:
     some = [replace(one, has_area=False, flags=int(Flag.INCOMPLETE)) for one in two_summers()]
     done = invoke(arguments(tmp_path, some))
