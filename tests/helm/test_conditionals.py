@@ -229,10 +229,9 @@ def test_workers_retire_before_they_end_unless_told_not_to() -> None:
     objects = render({"workerGroups": groups, "tls": {"enabled": True, "existingSecret": "dask-tls"}})
     hook = container(find(objects, "Deployment", "-worker-cpu"))["lifecycle"]["preStop"]["exec"]["command"]
     assert hook[:2] == ["sh", "-c"]
-    command = (
-        'glaciolake cluster retire "$POD_NAME" --scheduler tls://gl-glaciolake-scheduler:8786 --timeout 30'
-    )
-    assert hook[2:] == [f"{command} || true"]
+    address = "tls://gl-glaciolake-scheduler:8786"
+    retire = f'timeout 50 glaciolake cluster retire "$POD_NAME" --scheduler {address} --timeout 30'
+    assert hook[2:] == [f"{retire} || true"]
     assert "lifecycle" not in container(find(objects, "Deployment", "-worker-gpu"))
 
 

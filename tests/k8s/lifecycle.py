@@ -92,15 +92,15 @@ def in_volume(bench: Bench, reference: Content) -> None:
     values, store = parts.in_volume(), str(bench.folder / "claims" / "store" / "lakes.icechunk")
     with bench.step("helm 3 install --wait, with TLS"):
         bench.install(3, values, "--wait", "--timeout", "300s")
-    with bench.step("a worker is killed in mid-run: it comes back, the run goes on"):
-        _more_commits(bench, store, 6)  # the first ones make the store and its four series
+    with bench.step("a worker is taken away in mid-run: its hook has the scheduler retire it"):
+        _more_commits(bench, store, 3)
+        _take_one_away(bench)
+        _still_running(bench, 1)
+    with bench.step("the other worker is killed in mid-run: it comes back, the run goes on"):
+        _more_commits(bench, store, 3)
         victim = bench.get("pods", "-l", WORKERS)["items"][0]["metadata"]["name"]
         bench.podman("kill", "--signal", "KILL", f"{bench.run}-{victim}")
         bench.wait_until(lambda: _restarts(bench, victim) == 1, f"worker {victim} to be started again")
-        _still_running(bench, 1)
-    with bench.step("a worker is taken away in mid-run: its hook has the scheduler retire it"):
-        _take_one_away(bench)
-        _more_commits(bench, store)
         _still_running(bench, 1)
     with bench.step("helm upgrade in mid-run: scheduler, workers and job are new"):
         before, old = n_slices(store), _pods(bench)

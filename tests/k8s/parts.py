@@ -41,8 +41,8 @@ def release() -> Object:
         "extraMounts": [SCENES],
         "scheduler": {"resources": resources("1Gi")},
         "jobs": {"resources": resources("1536Mi")},
-        # Half a core each, so that a run lasts long enough to be broken into on any machine.
-        "workerGroups": {"cpu": {"replicas": 2, "resources": resources("1536Mi", "500m")}},
+        # A quarter of a core each, so that a run lasts long enough to be broken into on any machine.
+        "workerGroups": {"cpu": {"replicas": 2, "resources": resources("1536Mi", "250m")}},
     }
 
 
