@@ -166,9 +166,7 @@ def read_pair(pairs: Path, name: str) -> tuple[NDArray[np.uint8], Bool]:
                 f"{PAIR_SIDE_PX} x {PAIR_SIDE_PX} px, a chip with zero padding around it"
             )
     if picture.dtype != np.uint8:
-        raise ModelError(
-            f"the image {name} in {pairs} holds {picture.dtype}; pictures are grey levels, uint8"
-        )
+        raise ModelError(f"the image {name} in {pairs} holds {picture.dtype}; pictures are uint8 grey levels")
     return picture, mask > 0
 
 
