@@ -100,7 +100,7 @@ def test_what_is_no_folder_of_pairs_is_refused(tmp_path: Path, spoil: str) -> No
         said = "cannot read .*masks.*remove the pair"
     elif spoil == "levels":
         write(first, np.ones((256, 256), np.float32))
-        said = "holds float32; pictures are grey levels"
+        said = "holds float32; pictures are uint8 grey levels"
     elif spoil == "mask":
         (pairs / "masks" / first.name).unlink()
         said = "1 images have no mask"
