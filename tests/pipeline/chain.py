@@ -16,6 +16,7 @@ from glaciolake.catalog.granule import Granule
 from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.record import CHANNELS
 from glaciolake.models.weights import SPEC_KEY
+from glaciolake.pipeline.config import RunConfig, load_config
 from tests.pipeline.scenes import CRS, ORIGIN_M, SPACING_M, power, write_granule
 
 SHAPE = (120, 140)
@@ -105,3 +106,19 @@ def write_dates(folder: Path, n: int, *, first: int = 0, created_day: int = 0) -
 def true_area_m2(index: int) -> float:
     """Area of the lake on a pass, m2."""
     return float(lake_px(RADIUS_PX + index / 10).sum()) * SPACING_M**2
+
+
+def settings(folder: Path, network: Path, scheduler: str) -> RunConfig:
+    """Configure a run from ``archive`` to ``lakes.icechunk``, both in a folder."""
+    (folder / "archive").mkdir()
+    told = {
+        "source": str(folder / "archive"),
+        "store": str(folder / "lakes.icechunk"),
+        "lakes": ["test-tsho"],
+        "registry": write_registry(folder / "lakes.geojson"),
+        "model": str(network),
+        "engine": "onnxruntime",
+        "slices_per_piece": 3,
+        "cluster.scheduler": scheduler,
+    }
+    return load_config(None, told)

@@ -17,9 +17,9 @@ from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.run import run
 from tests.pipeline.chain import FIRST, SHAPE, lake_power, true_area_m2, write_dates
 from tests.pipeline.scenes import granule, write_granule
-from tests.pipeline.test_run import LAKE, TRACK, archive, config, scheduler, stored
+from tests.pipeline.test_run import LAKE, TRACK, archive, config, stored
 
-__all__ = ["config", "scheduler"]  # fixtures
+__all__ = ["config"]  # a fixture
 
 SPLIT = 70
 NEIGHBOUR = "T121-258661-IW2"

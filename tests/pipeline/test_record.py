@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import LocalCluster
 
 from glaciolake.catalog.store import Store
 from glaciolake.models.errors import ModelError
@@ -19,44 +17,24 @@ from glaciolake.models.spec import ModelSpec
 from glaciolake.models.track.record import CHANNELS
 from glaciolake.models.track.reference import Reference, draw_reference, probabilities_beside
 from glaciolake.models.weights import resolve
-from glaciolake.pipeline.config import RunConfig, load_config
+from glaciolake.pipeline.config import RunConfig
 from glaciolake.pipeline.record import spread
 from glaciolake.pipeline.run import Summary, run
 from tests.pipeline.chain import (
+    settings,
     true_area_m2,
     write_dates,
     write_network,
     write_record_network,
-    write_registry,
 )
 
 LAKE, TRACK = "test-tsho", "T121"
 SPEC = ModelSpec(name="record", validity_channel=False, record=CHANNELS, stride_px=16)
 
 
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **place) as cluster:
-        yield cluster.scheduler_address
-
-
 @pytest.fixture
 def config(tmp_path: Path, scheduler: str) -> RunConfig:
-    (tmp_path / "archive").mkdir()
-    return load_config(
-        None,
-        {
-            "source": str(tmp_path / "archive"),
-            "store": str(tmp_path / "lakes.icechunk"),
-            "lakes": [LAKE],
-            "registry": write_registry(tmp_path / "lakes.geojson"),
-            "model": str(write_record_network(tmp_path / "record.onnx")),
-            "engine": "onnxruntime",
-            "slices_per_piece": 3,
-            "cluster.scheduler": scheduler,
-        },
-    )
+    return settings(tmp_path, write_record_network(tmp_path / "record.onnx"), scheduler)
 
 
 def stored(config: RunConfig) -> xr.Dataset:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from distributed import LocalCluster
 
 from glaciolake.catalog.errors import CatalogError, StoreError
 from glaciolake.catalog.folder import FolderSource
@@ -27,37 +25,23 @@ from glaciolake.models import predict
 from glaciolake.pipeline.config import RunConfig, load_config
 from glaciolake.pipeline.errors import PipelineError
 from glaciolake.pipeline.run import Summary, run
-from tests.pipeline.chain import FIRST, lake_power, true_area_m2, write_dates, write_network, write_registry
+from tests.pipeline.chain import (
+    FIRST,
+    lake_power,
+    settings,
+    true_area_m2,
+    write_dates,
+    write_network,
+)
 from tests.pipeline.scenes import write_granule
 
 TRACK = "T121"
 LAKE = "test-tsho"
 
 
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    """One cluster for all tests of this module: starting one takes longer than any of them."""
-    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **place) as cluster:
-        yield cluster.scheduler_address
-
-
 @pytest.fixture
 def config(tmp_path: Path, scheduler: str) -> RunConfig:
-    (tmp_path / "archive").mkdir()
-    return load_config(
-        None,
-        {
-            "source": str(tmp_path / "archive"),
-            "store": str(tmp_path / "lakes.icechunk"),
-            "lakes": [LAKE],
-            "registry": write_registry(tmp_path / "lakes.geojson"),
-            "model": str(write_network(tmp_path / "dark.onnx")),
-            "engine": "onnxruntime",
-            "slices_per_piece": 3,
-            "cluster.scheduler": scheduler,
-        },
-    )
+    return settings(tmp_path, write_network(tmp_path / "dark.onnx"), scheduler)
 
 
 def archive(config: RunConfig) -> Path:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
 
 from glaciolake.catalog.simulate.archive import Archive, write_archive
 from glaciolake.catalog.simulate.order import make_order
@@ -21,13 +19,6 @@ from glaciolake.pipeline.run import run
 from tests.pipeline.stores import differences
 
 SUMMER = (date(2024, 7, 1), date(2024, 8, 20))
-
-
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    place = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **place) as cluster:
-        yield cluster.scheduler_address
 
 
 @pytest.fixture(scope="module")
